@@ -1,0 +1,72 @@
+"""What the agents need from whatever generates text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Agent(StrEnum):
+    """The two agents. Each keeps a context of its own, so that its cached prefix stays valid."""
+
+    MANAGER = "manager"
+    ANSWER = "answer"
+
+
+class Role(StrEnum):
+    """Who speaks in a chat prompt."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a prompt. Its text is always plain text, never control tokens."""
+
+    role: Role
+    text: str
+
+
+class FinishReason(StrEnum):
+    """Why a completion ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote, and what it cost (tokens; `seconds` of wall time)."""
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class Generator(Protocol):
+    """Generates text for an agent. Greedy unless `temperature` is above 0.
+
+    `grammar` is GBNF; `on_text` gets each new piece as it comes; setting `cancel` ends the generation within one token
+    with `FinishReason.CANCELLED` and the text so far.
+    """
+
+    def generate(
+        self,
+        agent: Agent,
+        prompt: Sequence[ChatMessage],
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        on_text: Callable[[str], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Completion: ...

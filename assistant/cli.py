@@ -1,0 +1,198 @@
+"""`recollect`: the command line. What can be asked for, and how every error is shown.
+
+Promises to start fast: only what a command needs is imported, when it is run, and `--help` needs nothing. Promises that
+standard output carries data alone. Knows nothing of how the commands do their work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import assistant
+from assistant.commands.output import OutputClosed
+from assistant.errors import InputError, InterruptedByUser, RecollectError
+
+if TYPE_CHECKING:
+    from assistant.commands.opening import OpenModels
+
+    _Commands = argparse._SubParsersAction["_Parser"]
+
+CLOSED_OUTPUT = 141
+"""What a shell reports for a program whose reader went away: 128 and the number of SIGPIPE."""
+
+DESCRIPTION = "A private assistant for the terminal that remembers. Without a command it opens the chat."
+EPILOG = """\
+Standard output is data, standard error is for people.
+
+environment:
+  RECOLLECT_DATA_DIR  the data folder
+  RECOLLECT_MODEL     another model file (GGUF) than the one that came with Recollect
+
+exit codes:
+  0    done
+  1    something unexpected, with a traceback
+  2    the command or its input cannot be used as it stands
+  3    there is no memory or operation with that number
+  4    the database or the data folder cannot be read or written
+  5    the model cannot be loaded or did not answer
+  130  stopped with Ctrl-C
+  141  standard output was closed before all was written
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows how it is used.")
+
+
+def main(arguments: Sequence[str] | None = None, open_models: OpenModels | None = None) -> int:
+    """Runs one command and returns its exit code. `open_models` replaces what starts the model, for tests."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a character is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = build_parser().parse_args(arguments)
+        code: int | None = args.run(args, open_models)
+    except RecollectError as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        return _report(InterruptedByUser("Stopped.", "What was saved until then is saved."))
+    except OutputClosed:
+        return CLOSED_OUTPUT
+    return code or 0
+
+
+def _report(error: RecollectError) -> int:
+    """The one place where errors are shown: what happened, then what to do."""
+    print(f"recollect: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def _chat(_args: argparse.Namespace, _: OpenModels | None) -> int:
+    from assistant.commands import chat
+
+    return chat.run()
+
+
+def _ask(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+    from assistant.commands import ask, opening
+
+    ask.run(args, open_models or opening.open_models)
+
+
+def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+    from assistant.commands import memory, opening
+
+    commands = {
+        "list": memory.list_,
+        "show": memory.show,
+        "add": memory.add,
+        "forget": memory.forget,
+        "undo": memory.undo,
+        "review": memory.review,
+    }
+    if args.memory_command == "search":
+        memory.search(args, open_models or opening.open_models)
+    else:
+        commands[args.memory_command](args)
+
+
+def _import(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+    from assistant.commands import importing, opening
+
+    importing.run(args, open_models or opening.open_models)
+
+
+def _models(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import models
+
+    models.run(args)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. What it parses has `run`, which takes it and what starts the model."""
+    parser = _Parser(
+        prog="recollect", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"recollect {assistant.__version__}")
+    parser.set_defaults(run=_chat)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_ask(commands)
+    _add_memory(commands)
+    _add_import(commands)
+    models = _add(commands, "models", "show the models and check their files")
+    models.add_argument("--verify", action="store_true", help="read the whole file and compare its checksum")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _add(commands: _Commands, name: str, help_: str) -> argparse.ArgumentParser:
+    """A command that can print JSON, as every one of them can."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_, description=f"{help_[0].upper()}{help_[1:]}."
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_ask(commands: _Commands) -> None:
+    ask = _add(commands, "ask", "say something and print the answer")
+    ask.add_argument("text", nargs="?", metavar="TEXT", help='what to say; "-" or nothing reads standard input')
+    ask.add_argument("--wait", action="store_true", help="wait until it is known what is remembered of it")
+    ask.add_argument("--new", action="store_true", help="begin a new conversation instead of continuing the last")
+    ask.set_defaults(run=_ask)
+
+
+def _add_memory(commands: _Commands) -> None:
+    memory = commands.add_parser("memory", help="see and change what is remembered")
+    memory.set_defaults(run=_memory)
+    actions = memory.add_subparsers(title="commands", metavar="COMMAND", dest="memory_command", required=True)
+    listing = _add(actions, "list", "list what is remembered")
+    listing.add_argument("--all", action="store_true", help="also what no longer counts")
+    show = _add(actions, "show", "show a memory, where it came from and what was done to it")
+    show.add_argument("id", type=int, metavar="ID")
+    search = _add(actions, "search", "find memories")
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("--limit", type=_count, default=8, metavar="N", help="at most so many (8)")
+    add = _add(actions, "add", "remember a text as it stands")
+    add.add_argument("text", nargs="?", metavar="TEXT", help='the text; "-" or nothing reads standard input')
+    forget = _add(actions, "forget", "forget a memory")
+    forget.add_argument("id", type=int, metavar="ID")
+    forget.add_argument("--purge", action="store_true", help="also wipe its text, which cannot be undone")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    undo = _add(actions, "undo", "take back what was done to a memory")
+    undo.add_argument(
+        "operation", nargs="?", type=int, metavar="OPERATION", help="its number; without one, the newest that stands"
+    )
+    review = _add(actions, "review", "show replies and operations that were not carried out, with the reasons")
+    review.add_argument("--all", action="store_true", help="the whole journal")
+    review.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
+
+
+def _add_import(commands: _Commands) -> None:
+    import_ = _add(commands, "import", "replay a recorded conversation; if stopped, the same command goes on")
+    import_.add_argument("file", type=Path, metavar="FILE")
+    import_.add_argument("--format", choices=["locomo"], default="locomo", help="the format of the file (locomo)")
+    import_.add_argument(
+        "--speaker", action="append", default=[], metavar="NAME", help="whose facts to remember; may be repeated (all)"
+    )
+    import_.add_argument("--conversation", metavar="ID", help="which one, if the file holds several")
+    import_.set_defaults(run=_import)
+
+
+def _count(text: str) -> int:
+    """A number from 1 up, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number

@@ -1,0 +1,46 @@
+"""`recollect` alone: the chat in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from assistant.errors import InputError, ModelFileError
+from assistant.llm.manifest import shipped_model
+from assistant.paths import Paths
+
+if TYPE_CHECKING:
+    from assistant.llm.engine import Engine
+    from assistant.memory.bank import MemoryBank
+    from assistant.tui.session import ChatEngine
+
+
+def run() -> int:
+    """Opens the chat and returns its exit code. Bank and engine are imported by its threads, after the first paint."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("The chat needs a terminal.", "Use `recollect ask` where there is none.")
+    from assistant.tui.app import RecollectApp
+
+    paths = Paths.default()
+    paths.create()
+
+    def make_engine() -> Engine:
+        from assistant.commands.opening import start_engine
+
+        return start_engine(paths)
+
+    def open_bank(engine: ChatEngine | None) -> MemoryBank:
+        from assistant.memory.bank import MemoryBank
+
+        return MemoryBank.open(paths, engine if paths.embedder.exists() else None)
+
+    app = RecollectApp(make_engine, open_bank, memories_offered=_memories_offered())
+    app.run()
+    return app.return_code or 0
+
+
+def _memories_offered() -> int | None:
+    try:
+        return shipped_model().memories_offered
+    except ModelFileError:
+        return None  # The chat will say so itself, when it starts the model.

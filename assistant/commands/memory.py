@@ -1,0 +1,143 @@
+"""`recollect memory`: what is remembered, where it came from, and taking it back."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack, suppress
+
+from assistant.commands import output
+from assistant.commands.opening import OpenModels, data_folder, open_bank
+from assistant.commands.reading import confirm, read_text
+from assistant.commands.showing import memory_json, memory_line, operation_json, operation_line, shortened
+from assistant.errors import EngineError, InterruptedByUser
+from assistant.memory.bank import ItemKind, MemoryBank, Operation
+from assistant.memory.operations import OperationStatus
+
+EVERYTHING = 2**31 - 1
+
+
+def list_(args: argparse.Namespace) -> None:
+    """Prints the active memories, or with --all also those that are gone."""
+    with open_bank(data_folder()) as bank:
+        memories = bank.memories(include_all=args.all)
+    if args.json:
+        output.print_json([memory_json(memory) for memory in memories])
+        return
+    for memory in memories:
+        output.print_data(memory_line(memory))
+    if not memories:
+        output.print_note("Nothing is remembered yet.")
+
+
+def show(args: argparse.Namespace) -> None:
+    """Prints one memory, the message it came from and all that was done to it."""
+    with open_bank(data_folder()) as bank:
+        memory = bank.memory(args.id)
+        journal = [o for o in reversed(bank.operations(limit=EVERYTHING)) if o.memory_id == memory.id]
+        source = None if memory.source_message_id is None else bank.message(memory.source_message_id)
+    if args.json:
+        said = source and {"text": source.text, "speaker": source.speaker, "created_at": source.created_at}
+        operations = [operation_json(operation) for operation in journal]
+        output.print_json({**memory_json(memory), "version": memory.version, "source": said, "operations": operations})
+        return
+    output.print_data(memory_line(memory))
+    if source is not None:
+        output.print_data(f"       said {source.created_at:%Y-%m-%d %H:%M}: {shortened(source.text)}")
+    for operation in journal:
+        by = f"{operation.created_at.astimezone():%Y-%m-%d %H:%M} by {operation.actor}"
+        output.print_data(f"       {by}: {operation_line(operation)}")
+
+
+def search(args: argparse.Namespace, open_models: OpenModels) -> None:
+    """Prints the memories that fit a query, best first."""
+    query = read_text(args.query)
+    paths = data_folder()
+    with open_bank(paths) as bank, ExitStack() as stack:
+        if paths.embedder.exists():
+            # A model that cannot be started is no reason to find nothing: then search is by text.
+            with suppress(EngineError):
+                bank.embedder = stack.enter_context(open_models(paths)).embedder
+                while bank.index_pending():
+                    pass
+        hits = bank.search(query, limit=args.limit, kinds=(ItemKind.MEMORY,))
+        mode = bank.search_mode
+    found = [(hit, hit.memory) for hit in hits if hit.memory is not None]
+    if args.json:
+        output.print_json(
+            [{**memory_json(memory), "score": hit.score, "matched_by": hit.matched_by} for hit, memory in found]
+        )
+        return
+    for _, memory in found:
+        output.print_data(memory_line(memory))
+    if not found:
+        output.print_note(f"No memory fits (searched by {mode}).")
+
+
+def add(args: argparse.Namespace) -> None:
+    """Remembers a text as it stands, and prints its id once it is durable."""
+    text = read_text(args.text)
+    with open_bank(data_folder()) as bank:
+        memory = bank.add(text)
+    if args.json:
+        output.print_json({"id": memory.id})
+    else:
+        output.print_data(memory_line(memory))
+
+
+def forget(args: argparse.Namespace) -> None:
+    """Forgets a memory; with --purge its text is wiped, which cannot be undone and so is asked about."""
+    with open_bank(data_folder()) as bank:
+        memory = bank.memory(args.id)
+        question = f"Wipe memory {memory.id} for good: {shortened(memory.text)}?"
+        if args.purge and not args.yes and not confirm(question):
+            raise InterruptedByUser("Nothing was forgotten.")
+        operation = bank.forget(memory.id, purge=args.purge)
+    if args.json:
+        output.print_json(operation_json(operation))
+    elif args.purge:
+        output.print_note(f"Memory {memory.id} is wiped.")
+    else:
+        output.print_note(operation_line(operation))
+
+
+def undo(args: argparse.Namespace) -> None:
+    """Takes an operation back, the newest that stands if none is named."""
+    with open_bank(data_folder()) as bank:
+        operation = bank.undo(args.operation)
+    if args.json:
+        output.print_json(operation_json(operation))
+    else:
+        output.print_note(operation_line(operation))
+
+
+def review(args: argparse.Namespace) -> None:
+    """Prints what was held or rejected, with the message and the model's own words; with --all the whole journal."""
+    with open_bank(data_folder()) as bank:
+        rows = [(operation, _said(bank, operation)) for operation in _to_review(bank, args.all, args.limit)]
+    if args.json:
+        output.print_json([{**operation_json(o), "completion": o.completion, "message": said} for o, said in rows])
+        return
+    for operation, said in rows:
+        output.print_data(
+            f"{operation.id:>5}  {operation.created_at.astimezone():%Y-%m-%d %H:%M}  {operation_line(operation)}"
+        )
+        if said is not None:
+            output.print_data(f"       message: {shortened(said)}")
+        if operation.status is OperationStatus.HELD and operation.completion is not None:
+            output.print_data(f"       reply: {shortened(operation.completion)}")
+    if not rows:
+        output.print_note("There is nothing to review.")
+
+
+def _to_review(bank: MemoryBank, everything: bool, limit: int) -> list[Operation]:
+    if everything:
+        return bank.operations(limit=limit)
+    open_ones = [
+        *bank.operations(limit=limit, status=OperationStatus.HELD),
+        *bank.operations(limit=limit, status=OperationStatus.REJECTED),
+    ]
+    return sorted(open_ones, key=lambda operation: operation.id, reverse=True)[:limit]
+
+
+def _said(bank: MemoryBank, operation: Operation) -> str | None:
+    return None if operation.source_message_id is None else bank.message(operation.source_message_id).text

@@ -1,0 +1,76 @@
+"""Memories and operations as JSON for scripts and as lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.agents.prompts import one_line
+from assistant.memory.bank import Memory, MemoryStatus, Operation
+from assistant.memory.operations import Action, OperationStatus
+
+LONGEST_LINE = 400
+
+
+def shortened(text: str) -> str:
+    """`text` on one line that fits a list, without anything a terminal would act on."""
+    line = one_line(text)
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+
+
+def memory_json(memory: Memory) -> dict[str, Any]:
+    """The keys that scripts rely on; more may come, none go."""
+    return {
+        "id": memory.id,
+        "text": memory.text,
+        "status": memory.status,
+        "observed_at": memory.observed_at,
+        "source_message_id": memory.source_message_id,
+    }
+
+
+def operation_json(operation: Operation) -> dict[str, Any]:
+    """The keys that scripts rely on, then more. The text of a DELETE is the one that went."""
+    return {
+        "operation": operation.action,
+        "memory_id": operation.memory_id,
+        "text": operation.text_before if operation.action is Action.DELETE else operation.text,
+        "status": operation.status,
+        "id": operation.id,
+        "text_before": operation.text_before,
+        "reason": operation.reason,
+        "actor": operation.actor,
+        "created_at": operation.created_at,
+        "source_message_id": operation.source_message_id,
+        "undone": operation.undone,
+    }
+
+
+def memory_line(memory: Memory) -> str:
+    """A memory as one line of a list."""
+    status = "" if memory.status is MemoryStatus.ACTIVE else f"  ({memory.status})"
+    return f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {shortened(memory.text)}{status}"
+
+
+def operation_line(operation: Operation) -> str:
+    """What became of a proposal, and how it is taken back."""
+    if operation.status is OperationStatus.HELD:
+        return f"held for review: {operation.reason} (recollect memory review)"
+    change = _change(operation)
+    if operation.status is OperationStatus.REJECTED:
+        return f"not done: {change} ({operation.reason})"
+    if operation.action is Action.NOOP:
+        return change
+    return f"{change} (undone)" if operation.undone else f"{change} (recollect memory undo {operation.id})"
+
+
+def _change(operation: Operation) -> str:
+    before, after = shortened(operation.text_before or ""), shortened(operation.text or "")
+    match operation.action:
+        case Action.ADD:
+            return f"remembered: {after}"
+        case Action.UPDATE:
+            return f"updated: {before} → {after}" if before else f"update: {after}"
+        case Action.DELETE:
+            return f"no longer remembered: {before or operation.memory_id}"
+        case Action.NOOP:
+            return "nothing to remember"

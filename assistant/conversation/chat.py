@@ -1,0 +1,191 @@
+"""One turn of a chat: the message is saved, memories are found, the answer streams, is saved and names its memories.
+
+Promises that nothing is lost: the message is in the bank before a model is asked, and the reply is in the bank from its
+first word on, so that a crash, a stop or a closed window keeps what had been said. Knows nothing of screens or of how
+text is generated; may be called from any thread, and calls `on_event` from that same thread or the generator's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from assistant.agents.answer import AnswerAgent, Reply
+from assistant.agents.completions import Malformed
+from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
+from assistant.conversation.inputs import clean_text, title_of
+from assistant.memory.bank import ItemKind, Memory, MemoryBank, Message, MessageRole, MessageState
+
+CHECKPOINT_SECONDS = 0.5
+HISTORY_MESSAGES = 4
+"""As many messages as the models see before a question in training; more would only be noise to them."""
+MEMORIES_OFFERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message with its reply. `citations` are the memories the answer names, in its order.
+
+    `malformed` is set if the model kept no form; its raw text is then the reply, and held for review.
+    """
+
+    message: Message
+    reply: Message
+    citations: tuple[Memory, ...]
+    completion: Completion
+    malformed: Malformed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSaved:
+    """The user's message is durable; nothing has been generated yet."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MemoriesFound:
+    """The memories on offer to the answer, best first; `search_mode` says how they were looked for."""
+
+    memories: tuple[Memory, ...]
+    search_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """A new piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDone:
+    """The reply is saved, with its citations."""
+
+    turn: Turn
+
+
+Event = MessageSaved | MemoriesFound | AnswerText | AnswerDone
+OnEvent = Callable[[Event], None]
+
+
+def _ignore(_: Event) -> None:
+    return None
+
+
+def save_message(bank: MemoryBank, text: str, conversation_id: int | None) -> Message:
+    """The user's message, saved with its job for the manager; without a conversation it begins a new one.
+
+    Raises InputError for text that cannot be a message.
+    """
+    cleaned = clean_text(text)
+    if conversation_id is None:
+        conversation_id = bank.new_conversation(title_of(cleaned)).id
+    return bank.add_message(conversation_id, MessageRole.USER, cleaned, remember=True)
+
+
+class Chat:
+    """Answers messages from the memories in a bank."""
+
+    def __init__(
+        self, bank: MemoryBank, answer_agent: AnswerAgent, *, memories_offered: int = MEMORIES_OFFERED
+    ) -> None:
+        self._bank = bank
+        self._agent = answer_agent
+        self._memories_offered = memories_offered
+
+    def send(
+        self,
+        text: str,
+        *,
+        conversation_id: int | None,
+        on_event: OnEvent = _ignore,
+        cancel: threading.Event | None = None,
+    ) -> Turn:
+        """Saves `text` as a message and answers it.
+
+        Raises InputError before anything is saved, and EngineError after the message is. `cancel` ends the answer
+        within one token; what had been said is kept as a stopped reply.
+        """
+        message = save_message(self._bank, text, conversation_id)
+        on_event(MessageSaved(message))
+        return self.reply(message, on_event=on_event, cancel=cancel)
+
+    def reply(self, message: Message, *, on_event: OnEvent = _ignore, cancel: threading.Event | None = None) -> Turn:
+        """Answers a message that is saved already. Raises EngineError; a reply that had begun stays, as partial."""
+        hits = self._bank.search(message.text, limit=self._memories_offered, kinds=(ItemKind.MEMORY,))
+        memories = tuple(hit.memory for hit in hits if hit.memory is not None)
+        on_event(MemoriesFound(memories, self._bank.search_mode))
+        draft = _Draft(self._bank, message.conversation_id)
+
+        def receive(piece: str) -> None:
+            draft.add(piece)
+            on_event(AnswerText(piece))
+
+        try:
+            reply = self._agent.reply(
+                message.text,
+                [memory.text for memory in memories],
+                history=self._history(message),
+                on_text=receive,
+                cancel=cancel,
+            )
+        except BaseException:
+            draft.keep()
+            raise
+        turn = self._finish(message, reply, draft, memories)
+        on_event(AnswerDone(turn))
+        return turn
+
+    def _history(self, message: Message) -> list[ChatMessage]:
+        before = self._bank.messages(message.conversation_id, limit=HISTORY_MESSAGES, before_id=message.id)
+        return [ChatMessage(Role(m.role.value), m.text) for m in before if m.text]
+
+    def _finish(self, message: Message, reply: Reply, draft: _Draft, memories: Sequence[Memory]) -> Turn:
+        stopped = reply.completion.finish_reason is FinishReason.CANCELLED
+        malformed = None if stopped else reply.malformed
+        # Stopped while still naming memories, the agent returns that line; nobody has seen it as an answer.
+        text = draft.text.strip() if stopped and reply.malformed else reply.answer.text
+        saved = draft.finish(text, MessageState.STOPPED if stopped else MessageState.COMPLETE)
+        citations = tuple(memories[short_id - 1] for short_id in reply.answer.ids)
+        if citations:
+            self._bank.cite(saved.id, citations)
+        if malformed is not None:
+            self._bank.hold(reply.completion.text, f"answer: {malformed.reason}", source_message_id=saved.id)
+        return Turn(message, saved, citations, reply.completion, malformed)
+
+
+class _Draft:
+    """A reply as it grows: saved as partial at its first word, and from then on every half second."""
+
+    def __init__(self, bank: MemoryBank, conversation_id: int) -> None:
+        self._bank = bank
+        self._conversation_id = conversation_id
+        self._message_id: int | None = None
+        self._saved_at = 0.0
+        self.text = ""
+
+    def add(self, piece: str) -> None:
+        self.text += piece
+        if self._message_id is None or time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+            self._save(self.text, MessageState.PARTIAL)
+
+    def keep(self) -> None:
+        """Saves what there is, if there is anything, as a partial reply."""
+        if self.text:
+            self._save(self.text, MessageState.PARTIAL)
+
+    def finish(self, text: str, state: MessageState) -> Message:
+        return self._bank.message(self._save(text, state))
+
+    def _save(self, text: str, state: MessageState) -> int:
+        if self._message_id is None:
+            self._message_id = self._bank.add_message(
+                self._conversation_id, MessageRole.ASSISTANT, text, state=state
+            ).id
+        else:
+            self._bank.update_message(self._message_id, text, state)
+        self._saved_at = time.monotonic()
+        return self._message_id

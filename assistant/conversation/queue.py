@@ -1,0 +1,163 @@
+"""The Memory Manager's work, done when there is time: each message that was said becomes operations on the bank.
+
+Promises that every queued message is read once: what the manager decides, the journal's record of it and the end of the
+job are one transaction, and a job that is stopped, fails or dies goes back into the queue. Only what people say is
+read, never what the assistant says, which would feed recalled memories back as new ones. Knows nothing of screens.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from assistant.agents.generation import FinishReason
+from assistant.agents.manager import Decision, MemoryManager
+from assistant.agents.prompts import DEFAULT_SPEAKER
+from assistant.conversation.chat import MEMORIES_OFFERED
+from assistant.errors import EngineError
+from assistant.memory.bank import ItemKind, Job, Memory, MemoryBank, Message, MessageRole, Operation
+from assistant.memory.operations import MemoryOperation
+
+EARLIER_MESSAGES = 2
+EARLIER_CHARACTERS = 300
+"""The earlier messages are context only; a long one must not push the message itself out of the prompt."""
+MESSAGES_LOOKED_THROUGH = 8
+"""How far back the earlier messages are looked for, replies in between included."""
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message: the journal's rows, in the order the manager proposed them."""
+
+    message_id: int
+    operations: tuple[Operation, ...]
+
+
+OnReceipt = Callable[[Receipt], None]
+
+
+def _ignore(_: Receipt) -> None:
+    return None
+
+
+class ManagerQueue:
+    """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
+
+    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, memories_offered: int = MEMORIES_OFFERED) -> None:
+        self._bank = bank
+        self._manager = manager
+        self._memories_offered = memories_offered
+
+    def run_pending(
+        self,
+        on_receipt: OnReceipt = _ignore,
+        cancel: threading.Event | None = None,
+        *,
+        before_message_id: int | None = None,
+    ) -> list[Receipt]:
+        """Reads the waiting messages, oldest first, until none is left, or none older than `before_message_id`.
+
+        Setting `cancel` ends it within one token; the job at hand goes back into the queue. Raises EngineError, then
+        the job has used up one of its attempts.
+        """
+        receipts: list[Receipt] = []
+        self._index()
+        while not (cancel is not None and cancel.is_set()) and (job := self._bank.next_job()) is not None:
+            if before_message_id is not None and job.message_id >= before_message_id:
+                self._bank.release_job(job.id)
+                break
+            receipt = self._run(job, cancel)
+            if receipt is None:
+                break
+            receipts.append(receipt)
+            on_receipt(receipt)
+            self._index()
+        return receipts
+
+    def wait_for(self, message_id: int, *, cancel: threading.Event | None = None, timeout: float = 300.0) -> Receipt:
+        """What became of one message, once it is known; another process may be the one that reads it.
+
+        Raises EngineError if nothing is known after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            for receipt in self.run_pending(cancel=cancel):
+                if receipt.message_id == message_id and receipt.operations:
+                    return receipt
+            if rows := self._bank.operations(source_message_id=message_id):
+                return Receipt(message_id, tuple(reversed(rows)))
+            if cancel is not None and cancel.is_set():
+                return Receipt(message_id, ())
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    f"Another Recollect took message {message_id} and has not finished with it.",
+                    "The message is saved; close the other one, or look again later with `recollect memory list`.",
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _run(self, job: Job, cancel: threading.Event | None) -> Receipt | None:
+        """One job's receipt, or None if it was stopped and is back in the queue."""
+        message = self._bank.message(job.message_id)
+        if message.role is not MessageRole.USER:
+            self._bank.finish_job(job.id)
+            return Receipt(message.id, ())
+        try:
+            offered = self._related(message)
+            decision = self._decide(message, offered, cancel)
+            if decision.completion.finish_reason is FinishReason.CANCELLED:
+                self._bank.release_job(job.id)
+                return None
+            return Receipt(message.id, self._record(job, message, offered, decision))
+        except EngineError as error:
+            self._bank.fail_job(job.id, str(error))
+            raise
+        except BaseException:
+            self._bank.release_job(job.id)
+            raise
+
+    def _related(self, message: Message) -> list[Memory]:
+        hits = self._bank.search(message.text, limit=self._memories_offered, kinds=(ItemKind.MEMORY,))
+        return [hit.memory for hit in hits if hit.memory is not None]
+
+    def _decide(self, message: Message, offered: list[Memory], cancel: threading.Event | None) -> Decision:
+        before = self._bank.messages(message.conversation_id, limit=MESSAGES_LOOKED_THROUGH, before_id=message.id)
+        earlier = [m for m in before if m.role is MessageRole.USER][-EARLIER_MESSAGES:]
+        return self._manager.decide(
+            message.text,
+            [memory.text for memory in offered],
+            speaker=message.speaker or DEFAULT_SPEAKER,
+            earlier=[f"{m.speaker or DEFAULT_SPEAKER}: {m.text[:EARLIER_CHARACTERS]}" for m in earlier],
+            cancel=cancel,
+        )
+
+    def _record(self, job: Job, message: Message, offered: list[Memory], decision: Decision) -> tuple[Operation, ...]:
+        completion = decision.completion.text
+        if decision.malformed is not None:
+            reason = decision.malformed.reason
+            return (self._bank.hold(completion, reason, source_message_id=message.id, job_id=job.id),)
+        applied = self._bank.apply(
+            [_with_real_id(operation, offered) for operation in decision.operations],
+            actor="manager" if message.external_id is None else "import",
+            observed_at=message.created_at,
+            source_message_id=message.id,
+            completion=completion,
+            job_id=job.id,
+        )
+        return tuple(applied)
+
+    def _index(self) -> None:
+        """Gives vectors to what has none yet. Without an embedder that works search is by text, so it can wait."""
+        try:
+            while self._bank.index_pending():
+                pass
+        except EngineError:
+            return
+
+
+def _with_real_id(operation: MemoryOperation, offered: list[Memory]) -> MemoryOperation:
+    if operation.memory_id is None:
+        return operation
+    return replace(operation, memory_id=offered[operation.memory_id - 1].id)

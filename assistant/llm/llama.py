@@ -1,0 +1,254 @@
+"""llama.cpp, as far as we use it: a chat model with a context for each agent, and a sentence model.
+
+The only importer of `llama_cpp`, and itself imported only in the child process, because a bad grammar or file can take
+the whole process down and because llama.cpp writes to file descriptors 1 and 2. Nothing here may be used by two threads
+at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+
+from assistant.llm.chatml import END, START, ControlTokens
+from assistant.llm.sampling import Scores
+
+CHUNK = 512
+"""Most tokens read in one go, and so the longest that a more urgent request waits."""
+
+_SENTENCE_TOKENS = 256
+"""The longest text that all-MiniLM-L6-v2 was trained on."""
+
+_ABORTED = 2
+_LOG_WARNING = 3
+
+
+class LoadError(Exception):
+    """llama.cpp does not take the file."""
+
+
+class GrammarError(Exception):
+    """llama.cpp does not understand the grammar."""
+
+
+class ComputeError(Exception):
+    """llama.cpp could not compute."""
+
+
+def prepare() -> None:
+    """Once a process, before anything else: writes llama.cpp's warnings and errors, and no more, to standard error."""
+    llama_cpp.llama_log_set(_LOG_CALLBACK, None)
+    llama_cpp.llama_backend_init()
+
+
+def _log(level: int, text: bytes, _: object) -> None:
+    # llama-cpp-python's own callback takes the levels for their neighbours, and so hides errors when it hides chatter.
+    # Above warnings come errors and whatever continues a line.
+    if level >= _LOG_WARNING:
+        os.write(2, text)
+
+
+_LOG_CALLBACK = llama_cpp.llama_log_callback(_log)
+
+
+class _Model:
+    """A loaded file with its vocabulary."""
+
+    def __init__(self, path: str) -> None:
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = 0
+        self.model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+        if self.model is None:
+            raise LoadError(f"llama.cpp cannot read {path} as a model")
+        self.vocab = llama_cpp.llama_model_get_vocab(self.model)
+        self.size = llama_cpp.llama_vocab_n_tokens(self.vocab)
+
+    def tokenize(self, text: str, *, special: bool = False, frame: bool = False) -> list[int]:
+        """Tokens of `text`. Control tokens are read in it only if `special`, and put around it only if `frame`."""
+        data = text.encode("utf-8", "replace")
+        # No token is shorter than a byte; a frame adds two.
+        tokens = (llama_cpp.llama_token * (len(data) + 2))()
+        count = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, len(tokens), frame, special)
+        if count < 0:
+            raise ComputeError("the text could not be read as tokens")
+        return tokens[:count]
+
+
+class ChatModel(_Model):
+    """A model that writes, with ChatML's control tokens. `context` is 0 to take what the file says."""
+
+    def __init__(self, path: str, *, context: int, threads: int) -> None:
+        super().__init__(path)
+        trained = llama_cpp.llama_model_n_ctx_train(self.model)
+        self.context = min(context, trained) if context else trained
+        self._threads = threads
+        self._pieces: dict[int, bytes] = {}
+        self.control = ControlTokens(self._control_token(START), self._control_token(END))
+        self.ends = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(self.vocab, token))
+
+    def _control_token(self, name: str) -> int:
+        tokens = self.tokenize(name, special=True)
+        if len(tokens) != 1:
+            raise LoadError(f"the model has no control token {name}, so that it cannot be asked in ChatML")
+        return tokens[0]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that `token` stands for; none for a control token."""
+        known = self._pieces.get(token)
+        if known is None:
+            buffer = ctypes.create_string_buffer(256)
+            length = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, False)
+            known = self._pieces[token] = buffer.raw[: max(length, 0)]
+        return known
+
+    def new_context(self) -> ChatContext:
+        """A context of its own on the same weights."""
+        return ChatContext(self, self.context, self._threads)
+
+    def grammar(self, gbnf: str) -> Grammar:
+        """The grammar at its beginning. Raises GrammarError."""
+        return Grammar(self, gbnf)
+
+
+class ChatContext:
+    """What a model has read so far. Keeps it from one prompt to the next, as far as both begin alike."""
+
+    def __init__(self, model: ChatModel, size: int, threads: int) -> None:
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = size
+        params.n_batch = params.n_ubatch = min(CHUNK, size)
+        params.n_threads = params.n_threads_batch = threads
+        params.no_perf = True
+        self._vocab_size = model.size
+        self._context = _new_context(model, params)
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self.size = size
+        self._read: list[int] = []
+        self._aborted: Callable[[], bool] = lambda: False
+        # Kept, because llama.cpp calls it after this method has ended. Asking Python takes 0.2 microseconds, about 100
+        # times a token.
+        self._abort_callback = llama_cpp.ggml_abort_callback(lambda _: self._aborted())
+        llama_cpp.llama_set_abort_callback(self._context, self._abort_callback, None)
+
+    def keep_prefix(self, prompt: Sequence[int]) -> int:
+        """Forgets what `prompt` does not begin with; returns how many of its tokens need not be read again."""
+        alike = 0
+        # The last token is always read again: its logits are wanted.
+        for old, new in zip(self._read, prompt[:-1], strict=False):
+            if old != new:
+                break
+            alike += 1
+        self._forget_from(alike)
+        return alike
+
+    def read(self, tokens: Sequence[int], aborted: Callable[[], bool]) -> bool:
+        """Reads on, at most CHUNK tokens; False, with nothing read, if `aborted` became true meanwhile."""
+        array = (llama_cpp.llama_token * len(tokens))(*tokens)
+        self._aborted = aborted
+        status = llama_cpp.llama_decode(self._context, llama_cpp.llama_batch_get_one(array, len(tokens)))
+        if status == 0:
+            self._read += tokens
+            return True
+        self._forget_from(len(self._read))
+        if status == _ABORTED:
+            return False
+        raise ComputeError(f"llama.cpp could not read on (status {status})")
+
+    def logits(self) -> Scores:
+        """What may come next, as llama.cpp's own memory: valid until more is read."""
+        pointer = llama_cpp.llama_get_logits_ith(self._context, -1)
+        values = (ctypes.c_float * self._vocab_size).from_address(ctypes.addressof(pointer.contents))
+        return np.frombuffer(values, np.float32)
+
+    def _forget_from(self, position: int) -> None:
+        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, position, -1):
+            raise ComputeError("llama.cpp could not forget a part of its context")
+        del self._read[position:]
+
+
+_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+
+class Grammar:
+    """A grammar and how far a completion has come in it (a `sampling.Constraint`)."""
+
+    def __init__(self, model: ChatModel, gbnf: str) -> None:
+        # An empty grammar would be taken for none at all, and one that is null ends the process when it is used.
+        sampler = llama_cpp.llama_sampler_init_grammar(model.vocab, gbnf.encode(), b"root") if gbnf else None
+        if not sampler:
+            raise GrammarError("llama.cpp does not understand the grammar")
+        self._sampler = sampler
+        self._one = np.zeros(1, _CANDIDATE)
+        self._all = np.zeros(model.size, _CANDIDATE)
+        self._all["id"] = np.arange(model.size)
+
+    def allows(self, token: int) -> bool:
+        self._one["id"] = token
+        self._one["logit"] = 0.0
+        self._apply(self._one)
+        return bool(self._one["logit"][0] != -np.inf)
+
+    def narrow(self, scores: Scores) -> None:
+        self._all["logit"] = scores
+        self._apply(self._all)
+        scores[np.isneginf(self._all["logit"])] = -np.inf
+
+    def accept(self, token: int) -> None:
+        llama_cpp.llama_sampler_accept(self._sampler, token)
+
+    def close(self) -> None:
+        """Frees it; it may not be used again."""
+        llama_cpp.llama_sampler_free(self._sampler)
+
+    def _apply(self, candidates: npt.NDArray[np.void]) -> None:
+        data = candidates.ctypes.data_as(llama_cpp.llama_token_data_p)
+        array = llama_cpp.llama_token_data_array(data, len(candidates), -1, False)
+        llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(array))
+
+
+class SentenceModel(_Model):
+    """A BERT model that turns a sentence into a vector."""
+
+    def __init__(self, path: str, *, threads: int) -> None:
+        super().__init__(path)
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = params.n_batch = params.n_ubatch = _SENTENCE_TOKENS
+        params.n_threads = params.n_threads_batch = threads
+        params.embeddings = True
+        params.no_perf = True
+        self._context = _new_context(self, params)
+        self._dimensions = llama_cpp.llama_model_n_embd(self.model)
+        self._batch = llama_cpp.llama_batch_init(_SENTENCE_TOKENS, 0, 1)
+
+    def embed(self, text: str) -> bytes:
+        """The normalised mean of the token vectors, as little-endian float32. What is beyond 256 tokens is not read."""
+        tokens = self.tokenize(text, frame=True)
+        if len(tokens) > _SENTENCE_TOKENS:
+            tokens = [*tokens[: _SENTENCE_TOKENS - 1], tokens[-1]]
+        self._batch.n_tokens = len(tokens)
+        for position, token in enumerate(tokens):
+            self._batch.token[position] = token
+            self._batch.pos[position] = position
+            self._batch.n_seq_id[position] = 1
+            self._batch.seq_id[position][0] = 0
+            self._batch.logits[position] = 1
+        if status := llama_cpp.llama_encode(self._context, self._batch):
+            raise ComputeError(f"llama.cpp could not read a sentence (status {status})")
+        pointer = llama_cpp.llama_get_embeddings_seq(self._context, 0)
+        vector = np.ctypeslib.as_array(pointer, (self._dimensions,)).astype(np.float32)
+        length = float(np.linalg.norm(vector))
+        if not np.isfinite(length) or length == 0.0:
+            raise ComputeError("the vector of a sentence is not a direction")
+        return (vector / length).astype("<f4").tobytes()
+
+
+def _new_context(model: _Model, params: llama_cpp.llama_context_params) -> llama_cpp.llama_context_p:
+    context: llama_cpp.llama_context_p | None = llama_cpp.llama_init_from_model(model.model, params)
+    if context is None:
+        raise LoadError("there is not enough memory for the model's context")
+    return context

@@ -1,0 +1,332 @@
+"""The MemoryBank: all that is remembered, in one SQLite file.
+
+Promises that each method is one transaction, on the disk once it returned and without a trace if it raised; that one
+bank may be used from several threads and one file by several processes; and that nothing is changed without a row in
+the journal. Every method raises StorageError where the disk or another process is in the way. Knows nothing of
+models: whatever makes vectors is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from assistant.errors import EngineError, InputError, StorageError
+from assistant.memory import conversations, forgetting, jobs, journal, memories, schema, search, times, undo, vectors
+from assistant.memory.conversations import NewMessage
+from assistant.memory.database import BUSY_TIMEOUT, Database
+from assistant.memory.journal import Entry, Origin
+from assistant.memory.operations import Action, MemoryOperation, OperationStatus
+from assistant.memory.records import (
+    Citation,
+    Conversation,
+    Embedder,
+    Hit,
+    ItemKind,
+    Job,
+    MatchedBy,
+    Memory,
+    MemoryStatus,
+    Message,
+    MessageRole,
+    MessageState,
+    Operation,
+)
+from assistant.paths import Paths
+
+__all__ = [
+    "Citation",
+    "Conversation",
+    "Embedder",
+    "Hit",
+    "ItemKind",
+    "Job",
+    "MatchedBy",
+    "Memory",
+    "MemoryBank",
+    "MemoryStatus",
+    "Message",
+    "MessageRole",
+    "MessageState",
+    "Operation",
+]
+
+TEXT_ONLY = "text"
+TEXT_AND_MEANING = "text and meaning"
+
+_LONGEST_QUERY = 2000
+"""Characters of a query that are embedded; the embedder reads no more of them."""
+
+
+class MemoryBank:
+    """What is remembered, and the only way to it. `embedder` may be set later, when there is one."""
+
+    def __init__(self, database: Database, embedder: Embedder | None = None) -> None:
+        """Takes a database that has the tables; `open` is the usual way."""
+        self.embedder = embedder
+        self._database = database
+        self._owner = jobs.new_owner()
+        self._embedder_failed = False
+
+    @classmethod
+    def open(
+        cls, where: Paths | Path, embedder: Embedder | None = None, *, busy_timeout: float = BUSY_TIMEOUT
+    ) -> MemoryBank:
+        """Opens the bank in a data folder or a file, making it or bringing it up to date if need be.
+
+        `busy_timeout`: seconds to wait for another process. Raises DatabaseTooNew or another StorageError.
+        """
+        database = Database(where.database if isinstance(where, Paths) else where, busy_timeout=busy_timeout)
+        try:
+            schema.migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, embedder)
+
+    def close(self) -> None:
+        """Puts back unfinished jobs and closes the file. Closing twice is fine."""
+        try:
+            with self._database.write() as connection:
+                jobs.release_all(connection, self._owner)
+        except StorageError:
+            pass  # They are taken back from us once this process is gone.
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # Conversations and messages
+
+    def conversations(self) -> list[Conversation]:
+        """All conversations, the one begun last first."""
+        with self._database.read() as connection:
+            return conversations.conversations(connection)
+
+    def latest_conversation(self) -> Conversation | None:
+        """The conversation that was last written in, imported ones aside."""
+        with self._database.read() as connection:
+            return conversations.latest(connection)
+
+    def new_conversation(self, title: str = "") -> Conversation:
+        """Begins a conversation."""
+        with self._database.write() as connection:
+            return conversations.new(connection, title)
+
+    def add_message(
+        self,
+        conversation_id: int,
+        role: str,
+        text: str,
+        *,
+        speaker: str | None = None,
+        created_at: datetime | None = None,
+        state: str = MessageState.COMPLETE,
+        external_id: str | None = None,
+        remember: bool = False,
+    ) -> Message:
+        """Saves a message; with `remember`, the manager's job to read it is queued along with it.
+
+        One whose `external_id` is known is returned as it was saved, and not queued again. Raises NotFoundError if
+        there is no such conversation, InputError if the text is no Unicode.
+        """
+        new = NewMessage(
+            conversation_id, MessageRole(role), text, speaker, created_at, MessageState(state), external_id
+        )
+        with self._database.write() as connection:
+            message, is_new = conversations.add_message(connection, new)
+            if remember and is_new:
+                jobs.add(connection, message.id)
+            return message
+
+    def update_message(self, message_id: int, text: str, state: str) -> None:
+        """Replaces a message's text and state, as a reply does while it is written. Raises NotFoundError."""
+        with self._database.write() as connection:
+            conversations.update_message(connection, message_id, text, MessageState(state))
+
+    def message(self, message_id: int) -> Message:
+        """The message with that id. Raises NotFoundError."""
+        with self._database.read() as connection:
+            return conversations.message(connection, message_id)
+
+    def messages(self, conversation_id: int, limit: int, before_id: int | None = None) -> list[Message]:
+        """The newest messages of a conversation, or the newest before `before_id`; oldest first."""
+        with self._database.read() as connection:
+            return conversations.messages(connection, conversation_id, limit, before_id)
+
+    def cite(self, message_id: int, used: Sequence[Memory]) -> None:
+        """Writes down which memories a reply used, in that order. Raises NotFoundError."""
+        with self._database.write() as connection:
+            conversations.cite(connection, message_id, used)
+
+    def citations(self, message_id: int) -> list[Citation]:
+        """The memories that a reply used, in the order it named them."""
+        with self._database.read() as connection:
+            return conversations.citations(connection, message_id)
+
+    # Memories
+
+    def memories(self, *, include_all: bool = False) -> list[Memory]:
+        """The active memories, or all there ever were, oldest first."""
+        with self._database.read() as connection:
+            return memories.memories(connection, include_all=include_all)
+
+    def memory(self, memory_id: int) -> Memory:
+        """The memory with that id, whatever its status. Raises NotFoundError."""
+        with self._database.read() as connection:
+            return memories.memory(connection, memory_id)
+
+    def apply(
+        self,
+        operations: Sequence[MemoryOperation],
+        *,
+        actor: str,
+        observed_at: datetime,
+        source_message_id: int | None = None,
+        completion: str | None = None,
+        job_id: int | None = None,
+    ) -> list[Operation]:
+        """Applies what can be applied, journals everything and finishes the job, in one transaction.
+
+        An operation is rejected, with the reason, if its memory is unknown or not active, or its text is empty, too
+        long, said by another active memory, or forgotten since `observed_at`. Nothing is done, and nothing returned, if
+        the job is no longer ours: another process has done it.
+        """
+        with self._database.write() as connection:
+            if job_id is not None and not jobs.finish(connection, job_id, self._owner):
+                return []
+            return journal.apply(connection, operations, Origin(actor, source_message_id, completion), observed_at)
+
+    def hold(
+        self, completion: str, reason: str, *, source_message_id: int | None, job_id: int | None = None
+    ) -> Operation:
+        """Keeps a reply that could not be read for review, and finishes the job if it is still ours."""
+        origin = Origin("manager", source_message_id, completion)
+        with self._database.write() as connection:
+            if job_id is not None:
+                jobs.finish(connection, job_id, self._owner)
+            return journal.write(connection, Entry(Action.NOOP, origin, OperationStatus.HELD, reason=reason))
+
+    def add(self, text: str, *, observed_at: datetime | None = None) -> Memory:
+        """Remembers what the user wrote down. Raises InputError if it is empty, too long or known."""
+        tidied = journal.tidy(text)
+        time = observed_at or times.now()
+        with self._database.write() as connection:
+            operation = MemoryOperation(Action.ADD, None, tidied)
+            if reason := journal.objection(connection, operation, time, by_user=True):
+                raise InputError(f"Nothing was added: {reason}.")
+            added = journal.add(connection, tidied, Origin("user"), time)
+            assert added.memory_id is not None
+            return memories.memory(connection, added.memory_id)
+
+    def forget(self, memory_id: int, purge: bool = False) -> Operation:
+        """Closes a memory; with `purge`, also wipes its text from the file, its log and its earlier copies for good.
+
+        Messages keep what was said in them. Raises NotFoundError; InputError if the memory is forgotten already;
+        DatabaseBusy if another process keeps the log from being emptied: the purge is done then, but has to be
+        repeated to wipe the log as well.
+        """
+        with self._database.write() as connection:
+            if not purge:
+                return forgetting.forget(connection, memory_id)
+            operation = forgetting.purge(connection, memory_id)
+        self._database.empty_log()
+        self._database.delete(schema.earlier_copies(self._database.path))
+        return operation
+
+    def undo(self, operation_id: int | None = None) -> Operation:
+        """Undoes that operation, or the newest that stands; undoing an undo by its id is redo.
+
+        Raises InputError saying why not, or NotFoundError.
+        """
+        with self._database.write() as connection:
+            return undo.undo(connection, operation_id)
+
+    def operations(
+        self, limit: int = 50, source_message_id: int | None = None, status: OperationStatus | None = None
+    ) -> list[Operation]:
+        """The newest rows of the journal, newest first."""
+        with self._database.read() as connection:
+            return journal.operations(connection, limit, source_message_id, status)
+
+    # The manager's queue
+
+    def next_job(self) -> Job | None:
+        """The oldest job that waits, now ours; None if none does, or while another is being done in any process."""
+        with self._database.write() as connection:
+            return jobs.take(connection, self._owner)
+
+    def finish_job(self, job_id: int) -> None:
+        """Marks a job of ours as done."""
+        with self._database.write() as connection:
+            jobs.finish(connection, job_id, self._owner)
+
+    def fail_job(self, job_id: int, error: str) -> None:
+        """Puts a job of ours back; after the third failure it is held, with a row in the journal for review."""
+        with self._database.write() as connection:
+            jobs.fail(connection, job_id, self._owner, error)
+
+    def release_job(self, job_id: int) -> None:
+        """Puts a job of ours back as if it had not been tried."""
+        with self._database.write() as connection:
+            jobs.release(connection, job_id, self._owner)
+
+    def pending_jobs(self) -> int:
+        """How many jobs are not done, the one being done among them."""
+        with self._database.read() as connection:
+            return jobs.count(connection)
+
+    # Search
+
+    @property
+    def search_mode(self) -> str:
+        """ "text and meaning", or "text" while there is no working embedder."""
+        works = self.embedder is not None and self._database.has_vectors and not self._embedder_failed
+        return TEXT_AND_MEANING if works else TEXT_ONLY
+
+    def search(
+        self, query: str, *, limit: int = 8, kinds: Sequence[str] = (ItemKind.MEMORY,), floor: bool = True
+    ) -> list[Hit]:
+        """What has to do with `query`, best first; nothing, if nothing has. `floor=False` also gives far ones."""
+        wanted = [ItemKind(kind) for kind in kinds]
+        vector = self._embedded(query) if ItemKind.MEMORY in wanted else None
+        with self._database.read() as connection:
+            return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor)
+
+    def _embedded(self, text: str) -> vectors.Query | None:
+        """The query's vector; None if there is no embedder, or it fails: search by text goes on."""
+        embedder = self.embedder
+        if embedder is None or not self._database.has_vectors or not text.strip():
+            return None
+        try:
+            # An argument of the command line may hold bytes that are no text.
+            sound = text[:_LONGEST_QUERY].encode(errors="ignore").decode()
+            [vector] = vectors.checked(embedder.embed([sound]), 1, embedder.dimensions)
+        except EngineError:
+            self._embedder_failed = True
+            return None
+        self._embedder_failed = False
+        return vectors.Query(embedder.name, vector)
+
+    def index_pending(self, batch: int = 32) -> int:
+        """Makes vectors for up to `batch` memories that have none, and says for how many; 0 if all have one.
+
+        Other threads may use the bank meanwhile. Raises EngineError if the embedder fails.
+        """
+        embedder = self.embedder
+        if embedder is None or not self._database.has_vectors:
+            return 0
+        with self._database.read() as connection:
+            missing = vectors.missing(connection, embedder.name, batch)
+        if not missing:
+            return 0
+        made = vectors.checked(embedder.embed([item.text for item in missing]), len(missing), embedder.dimensions)
+        with self._database.write() as connection:
+            vectors.store(connection, embedder.name, missing, made)
+        return len(missing)

@@ -1,0 +1,185 @@
+"""One SQLite file: opening it, transactions, and what its errors mean to a user.
+
+Promises that a transaction that returned is on the disk (WAL, synchronous=FULL), that one that raised changed nothing,
+and that several threads and processes may use the same file. Knows nothing of what is stored.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from assistant.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DiskFull,
+    NotWritable,
+    StorageError,
+)
+from assistant.paths import make_private_folder
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that we wait for another process to finish its transaction."""
+
+
+class Database:
+    """A connection that several threads share, one transaction at a time."""
+
+    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        """Opens the file, making it (mode 0600) and its folder (0700) if missing; changes nothing in it yet.
+
+        Raises StorageError.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        make_private_folder(path.parent)
+        with self._told():
+            _make_private_file(path)
+            self._connection = apsw.Connection(str(path))
+            try:
+                self._set_up(busy_timeout)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _set_up(self, busy_timeout: float) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(round(busy_timeout * 1000))
+        connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros, or a purged text would stay on free pages.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        self.has_vectors = _load_vector_functions(connection)
+
+    def prepare_to_write(self) -> None:
+        """Sets the file up for writing beside other processes. Raises StorageError if it cannot be written."""
+        with self._lock, self._told():
+            if self._connection.pragma("journal_mode") != "wal":
+                self._connection.pragma("journal_mode", "wal")
+        # A file that cannot be written opens well, and fails at the first write: find out now.
+        with self.write():
+            pass
+
+    @contextmanager
+    def read(self) -> Iterator[apsw.Connection]:
+        """A consistent view of the database. Raises StorageError."""
+        with self._transaction("BEGIN DEFERRED") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[apsw.Connection]:
+        """A transaction that is wholly on the disk when the block is left, or not at all. Raises StorageError."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[apsw.Connection]:
+        with self._lock, self._told():
+            self._connection.execute(begin)
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk ends the transaction by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def empty_log(self) -> None:
+        """Moves the write-ahead log into the database and cuts it to nothing. Raises StorageError."""
+        with self._lock, self._told():
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def copy_to(self, path: Path) -> None:
+        """Writes a copy of the database to `path`, whole or not at all. Raises StorageError."""
+        partial = path.with_name(path.name + ".partial")
+        with self._lock, self._told():
+            partial.unlink(missing_ok=True)
+            _make_private_file(partial)
+            target = apsw.Connection(str(partial))
+            try:
+                with target.backup("main", self._connection, "main") as backup:
+                    backup.step()
+            finally:
+                target.close()
+            partial.replace(path)
+
+    def delete(self, files: Iterable[Path]) -> None:
+        """Deletes files beside the database. Raises StorageError."""
+        with self._told():
+            for file in files:
+                file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Closes the connection. Closing twice is fine."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns SQLite's and the system's errors into ones that say what to do."""
+        try:
+            yield
+        except (apsw.ConstraintError, apsw.SQLError):
+            raise  # A bug of ours, not a state of the disk.
+        except (apsw.Error, OSError) as error:
+            raise storage_error(error, self.path) from error
+
+
+def storage_error(error: apsw.Error | OSError, path: Path) -> StorageError:
+    """What `error` means to the user whose memory is at `path`."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return DatabaseBusy(
+                f"Another process has been writing to {path} for too long.",
+                "Wait for it or close it, then try again; nothing was changed.",
+            )
+        case apsw.FullError() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return DiskFull(
+                f"There is no room left to write to {path}.",
+                "Free some space and try again; what was saved before is still there.",
+            )
+        case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | OSError():
+            return NotWritable(
+                f"{path} cannot be opened for writing ({error}).",
+                "Make the file and its folder writable, or name another folder with RECOLLECT_DATA_DIR.",
+            )
+        case apsw.NotADBError() | apsw.CorruptError():
+            return DatabaseDamaged(
+                f"{path} is damaged or is not a database of Recollect ({error}).",
+                "Move it away and put a copy in its place, or start anew without it.",
+            )
+        case apsw.ConnectionClosedError():
+            return StorageError(f"{path} was closed.", "Open it again.")
+    return StorageError(
+        f"{path} could not be read or written ({error}).",
+        "Check the disk and its free space, then try again; what was saved before is still there.",
+    )
+
+
+def _make_private_file(path: Path) -> None:
+    # SQLite gives its log and shared memory the mode of the database, so the mode has to be right from the start.
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
+def _load_vector_functions(connection: apsw.Connection) -> bool:
+    """Loads sqlite-vec where it is installed; without it, search is by text alone."""
+    # Found without importing it: the package pulls in numpy, which costs more than the rest of the start.
+    spec = importlib.util.find_spec("sqlite_vec")
+    if spec is None or not spec.submodule_search_locations:
+        return False
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(str(Path(spec.submodule_search_locations[0]) / "vec0"))
+    except apsw.ExtensionLoadingError:
+        return False
+    finally:
+        connection.enable_load_extension(False)
+    return True

@@ -1,0 +1,159 @@
+"""The tables, and how a database of an earlier version gets them.
+
+Promises that a database is brought up to date in one transaction, with a copy of the file made before, and that one
+of a later version is left untouched. Migrations are only ever appended. Knows nothing of what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from assistant.errors import DatabaseDamaged, DatabaseTooNew
+from assistant.memory.database import Database
+
+APPLICATION_ID = 0x5245434F
+"""Says in the file's header that it is ours: "RECO"."""
+
+_FIRST = """
+CREATE TABLE conversation (
+    id INTEGER PRIMARY KEY,
+    title TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    conversation_id INTEGER NOT NULL REFERENCES conversation,
+    role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+    speaker TEXT,
+    text TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('complete', 'partial', 'stopped')),
+    external_id TEXT UNIQUE
+) STRICT;
+CREATE INDEX message_by_conversation ON message (conversation_id, id);
+
+-- The journal. Rows are only appended; afterwards only `undone` changes, and a purge wipes texts.
+CREATE TABLE operation (
+    id INTEGER PRIMARY KEY,
+    action TEXT NOT NULL CHECK (action IN ('ADD', 'UPDATE', 'DELETE', 'NOOP')),
+    status TEXT NOT NULL CHECK (status IN ('applied', 'held', 'rejected')),
+    memory_id INTEGER REFERENCES memory,
+    version INTEGER,            -- the version of the memory that it made, if it made one
+    text TEXT,
+    text_before TEXT,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    source_message_id INTEGER REFERENCES message,
+    completion TEXT,
+    undone INTEGER NOT NULL DEFAULT 0,
+    undoes INTEGER REFERENCES operation
+) STRICT;
+CREATE INDEX operation_by_source ON operation (source_message_id);
+CREATE INDEX operation_by_memory ON operation (memory_id);
+
+CREATE TABLE memory (
+    id INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL    -- the current one
+) STRICT;
+
+-- Each change of a memory is a new row, so that every state stays reachable.
+CREATE TABLE memory_version (
+    memory_id INTEGER NOT NULL REFERENCES memory,
+    version INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'retired', 'forgotten', 'purged')),
+    observed_at TEXT NOT NULL,
+    source_message_id INTEGER REFERENCES message,
+    created_at TEXT NOT NULL,
+    result_of INTEGER REFERENCES operation,   -- the operation whose result this state is; NULL before the ADD
+    PRIMARY KEY (memory_id, version)
+) STRICT;
+CREATE INDEX memory_version_by_text ON memory_version (text COLLATE NOCASE);
+
+CREATE VIEW current_memory AS
+    SELECT memory.id, text, status, observed_at, source_message_id, memory.version, created_at, result_of
+    FROM memory JOIN memory_version ON memory_id = memory.id AND memory_version.version = memory.version;
+
+CREATE TABLE citation (
+    message_id INTEGER NOT NULL REFERENCES message,
+    rank INTEGER NOT NULL,
+    memory_id INTEGER NOT NULL REFERENCES memory,
+    text TEXT NOT NULL,
+    PRIMARY KEY (message_id, rank)
+) STRICT;
+
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL UNIQUE REFERENCES message,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'held')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    lease_until REAL,           -- seconds since 1970
+    error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX job_to_do ON job (id) WHERE state IN ('pending', 'running');
+
+-- What follows can be made anew from the tables above.
+CREATE VIRTUAL TABLE memory_text USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE message_text USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
+-- Without this FTS5 keeps the words of deleted rows until it happens to merge them away.
+INSERT INTO memory_text (memory_text, rank) VALUES ('secure-delete', 1);
+INSERT INTO message_text (message_text, rank) VALUES ('secure-delete', 1);
+
+CREATE TABLE memory_vector (
+    memory_id INTEGER PRIMARY KEY REFERENCES memory,
+    embedder TEXT NOT NULL,
+    vector BLOB NOT NULL        -- float32, little endian, length 1
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""The statement list that leads from each version to the next; the database's version is how many have run."""
+
+
+def migrate(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Brings the database up to date. Raises DatabaseTooNew, DatabaseDamaged or another StorageError."""
+    version = _checked_version(database, len(migrations))
+    database.prepare_to_write()
+    if version == len(migrations):
+        return
+    if version > 0:
+        database.copy_to(_copy_path(database.path, version))
+    with database.write() as connection:
+        # Read again: another process may have migrated it since.
+        version = connection.pragma("user_version")
+        for script in migrations[version:]:
+            connection.execute(script)
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", max(version, len(migrations)))
+
+
+def earlier_copies(path: Path) -> list[Path]:
+    """The copies that migrations have left beside the database at `path`."""
+    return sorted(path.parent.glob(f"{path.name}.version-*"))
+
+
+def _copy_path(path: Path, version: int) -> Path:
+    return path.with_name(f"{path.name}.version-{version}")
+
+
+def _checked_version(database: Database, latest: int) -> int:
+    """The database's version, once it is known to be ours and not newer than `latest`."""
+    with database.read() as connection:
+        version = int(connection.pragma("user_version"))
+        application = connection.pragma("application_id")
+        is_empty = not connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if application != APPLICATION_ID and not is_empty:
+        raise DatabaseDamaged(
+            f"{database.path} is a database of another program.", "Move it away, or name another data folder."
+        )
+    if version > latest:
+        raise DatabaseTooNew(
+            f"{database.path} was written by a later version of Recollect "
+            f"(its format is {version}, this version knows {latest}).",
+            "Update Recollect; nothing was changed.",
+        )
+    return version

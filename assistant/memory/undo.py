@@ -1,0 +1,129 @@
+"""Taking an operation back, and taking that back again.
+
+Promises that undoing writes a new version that says what the memory said before, that it is in the journal like any
+operation, and that nothing newer is overwritten by it. Runs inside its caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apsw
+
+from assistant.errors import InputError
+from assistant.memory import journal, memories
+from assistant.memory.journal import Entry, Origin
+from assistant.memory.memories import State
+from assistant.memory.operations import Action
+from assistant.memory.records import Memory, MemoryStatus, Operation
+
+ACTOR = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An operation that is to be undone, and the memory that it changed."""
+
+    operation: Operation
+    version: int
+    undoes: int | None
+    memory: Memory
+
+
+def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
+    """Undoes that operation, or the newest that stands. Raises InputError saying why not, or NotFoundError.
+
+    The newest that stands is never itself an undo, so that undoing again and again walks back to the empty bank;
+    undoing an undo by its id is redo.
+    """
+    target = _target(connection, _newest(connection) if operation_id is None else operation_id)
+    before = _state_before(connection, target)
+    _check_no_twin(connection, target, before)
+    version = target.memory.version + 1
+    after = before.text if before.status is MemoryStatus.ACTIVE else None
+    was = target.memory.text if target.memory.status is MemoryStatus.ACTIVE else None
+    action = Action.DELETE if after is None else Action.ADD if was is None else Action.UPDATE
+    entry = Entry(
+        action,
+        Origin(ACTOR),
+        memory_id=target.memory.id,
+        version=version,
+        text=after,
+        text_before=was,
+        undoes=target.operation.id,
+    )
+    written = journal.write(connection, entry)
+    memories.write_version(connection, target.memory.id, version, before)
+    _mark(connection, target.operation.id, undone=True)
+    return written
+
+
+def _newest(connection: apsw.Connection) -> int:
+    """The newest operation that can be undone: what it did is how its memory now stands, and the past is not purged."""
+    row = connection.execute(
+        "SELECT operation.id FROM operation JOIN current_memory ON current_memory.result_of = operation.id"
+        " LEFT JOIN memory_version AS before"
+        " ON before.memory_id = operation.memory_id AND before.version = operation.version - 1"
+        " WHERE NOT undone AND current_memory.status <> 'purged' AND coalesce(before.status, '') <> 'purged'"
+        " ORDER BY operation.id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        raise InputError("There is nothing to undo.")
+    return int(row[0])
+
+
+def _target(connection: apsw.Connection, operation_id: int) -> _Target:
+    """The operation with that id, once it is known that it can be undone."""
+    operation = journal.operation(connection, operation_id)
+    memory = memories.find(connection, operation.memory_id)
+    if memory is not None and memory.status is MemoryStatus.PURGED:
+        raise InputError(f"Operation {operation_id} cannot be undone: memory {memory.id} was purged.")
+    made: Any = connection.execute("SELECT version, undoes FROM operation WHERE id = ?", (operation_id,)).fetchone()
+    version, undoes = made
+    if memory is None or version is None:
+        raise InputError(f"Operation {operation_id} changed nothing, so there is nothing to undo.")
+    if operation.undone:
+        raise InputError(f"Operation {operation_id} is undone already.")
+    # An operation may be undone as long as the memory's state is its result, be it by way of later undos; an undo
+    # only as long as nothing at all happened after it.
+    if undoes is None:
+        stands = memories.current_result_of(connection, memory.id) == operation_id
+    else:
+        stands = memory.version == version
+    if not stands:
+        raise InputError(
+            f"Operation {operation_id} cannot be undone: memory {memory.id} has changed since.",
+            "Undo the later change first.",
+        )
+    return _Target(operation, version, undoes, memory)
+
+
+def _state_before(connection: apsw.Connection, target: _Target) -> State:
+    before = memories.state_at(connection, target.memory.id, target.version - 1)
+    if before is None:
+        now = memories.state_at(connection, target.memory.id, target.version)
+        assert now is not None
+        return replace(now, status=MemoryStatus.RETIRED, result_of=None)
+    if before.status is MemoryStatus.PURGED:
+        raise InputError(f"Operation {target.operation.id} cannot be undone: what was said before it was purged.")
+    return before
+
+
+def _check_no_twin(connection: apsw.Connection, target: _Target, before: State) -> None:
+    if before.status is not MemoryStatus.ACTIVE:
+        return
+    for memory_id, _ in memories.saying(connection, before.text, MemoryStatus.ACTIVE):
+        if memory_id != target.memory.id:
+            raise InputError(
+                f"Operation {target.operation.id} cannot be undone: memory {memory_id} says the same by now.",
+                f"Forget memory {memory_id} first if you want the other one back.",
+            )
+
+
+def _mark(connection: apsw.Connection, operation_id: int, *, undone: bool) -> None:
+    """Marks the operation; if it was itself an undo, what it had undone stands again, and so on down."""
+    connection.execute("UPDATE operation SET undone = ? WHERE id = ?", (undone, operation_id))
+    undoes = connection.execute("SELECT undoes FROM operation WHERE id = ?", (operation_id,)).get
+    if undoes is not None:
+        _mark(connection, undoes, undone=not undone)

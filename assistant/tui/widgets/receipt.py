@@ -1,0 +1,92 @@
+"""What a message changed in memory: one line an operation, each with its undo."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from assistant.memory.operations import Action, OperationStatus
+from assistant.memory.records import Operation
+from assistant.tui.shown import content
+from assistant.tui.widgets.action_line import ActionLine
+
+
+class Receipt(ActionLine):
+    """One operation, and whether it stands. `turn_id` is the id of the message that it came from."""
+
+    def __init__(self, turn_id: int, operation: Operation) -> None:
+        self.turn_id = turn_id
+        self.operation = operation
+        self._undone = operation.undone
+        self._undo_id: int | None = None
+        super().__init__(self._content(), self._action())
+        self._mark()
+
+    @property
+    def undoes(self) -> int:
+        """The row of the journal that the line's action undoes: the operation, or the undo of it."""
+        return self.operation.id if self._undo_id is None else self._undo_id
+
+    def follow(self, operation_id: int | None, undo: Operation) -> bool:
+        """Takes note that `undo` has undone that row, if it is one of this line's. Says whether it was."""
+        if operation_id == self.operation.id:
+            self._undone, self._undo_id = True, undo.id
+        elif operation_id is not None and operation_id == self._undo_id:
+            self._undone, self._undo_id = False, None
+        else:
+            return False
+        self.show(self._content(), self._action())
+        self._mark()
+        return True
+
+    def _mark(self) -> None:
+        self.set_class(self._undone, "-undone")
+        self.set_class(self.operation.status is not OperationStatus.APPLIED, "-not-applied")
+
+    def _action(self) -> str:
+        if self.operation.status is not OperationStatus.APPLIED:
+            return ""
+        if not self._undone:
+            return "undo"
+        return "redo" if self._undo_id is not None else ""
+
+    def _content(self) -> Content:
+        if self._undone:
+            return describe_undone(self.operation.text, self.operation.text_before)
+        return describe(self.operation)
+
+
+def is_worth_telling(operation: Operation) -> bool:
+    """Whether an operation says anything to the user: all but those that found nothing to do."""
+    return operation.action is not Action.NOOP or operation.status is not OperationStatus.APPLIED
+
+
+def describe(operation: Operation) -> Content:
+    """An operation in words, as "remembered: …"."""
+    text = content(operation.text or "")
+    before = content(operation.text_before or "")
+    if operation.status is OperationStatus.HELD:
+        return _labelled("kept for review", content(operation.reason or (operation.completion or "")))
+    if operation.status is OperationStatus.REJECTED:
+        return _labelled("not remembered", Content.assemble(text or before, " (", content(operation.reason), ")"))
+    match operation.action:
+        case Action.ADD:
+            return _labelled("remembered", text)
+        case Action.UPDATE:
+            return _labelled("updated", Content.assemble(before, " → ", text.stylize("$foreground")))
+        case Action.DELETE:
+            return _labelled("let go", before or text)
+        case Action.NOOP:
+            return Content("nothing to remember")
+
+
+def describe_undone(was: str | None, now: str | None) -> Content:
+    """An undo in words: what a memory said, and what it says again. None stands for no memory."""
+    if was is None:
+        return _labelled("brought back", content(now or ""))
+    if now is None:
+        return _labelled("taken back", content(was))
+    return _labelled("changed back", Content.assemble(content(was), " → ", content(now)))
+
+
+def _labelled(label: str, text: Content) -> Content:
+    return Content.assemble((f"{label}: ", "bold"), text)

@@ -1,0 +1,82 @@
+"""The last line: how the model and the search stand, what is waited for, and the keys that matter now.
+
+Promises to say in words what it says in colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from assistant.tui.shown import content
+
+SAY_SECONDS = 4.0
+_KEYS = (("^z", "undo"), ("F1", "help"), ("^q", "quit"))
+_KEYS_WHILE_ANSWERING = (("esc", "stop"), *_KEYS[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the line shows. `pending` counts the messages that the manager has yet to read."""
+
+    model: str = "loading the model"
+    ready: bool = False
+    search_mode: str = ""
+    pending: int = 0
+    answering: bool = False
+
+
+class StatusLine(Horizontal):
+    """One line; what there is no room for is cut off on the left side, never the keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State()
+        self._said = ""
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="state")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def tell(self, **changes: Any) -> None:
+        """Changes those fields of the state."""
+        self.state = replace(self.state, **changes)
+        self._show()
+
+    def say(self, text: str) -> None:
+        """Shows `text` in place of the state for a few seconds."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(SAY_SECONDS, self._forget_said)
+        self._said = text
+        self._show()
+
+    def _forget_said(self) -> None:
+        self._said = ""
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one("#state", Static).update(content(self._said) if self._said else _described(self.state))
+        keys = _KEYS_WHILE_ANSWERING if self.state.answering else _KEYS
+        parts = [Content.assemble((key, "bold"), " ", (name, "dim")) for key, name in keys]
+        self.query_one("#keys", Static).update(Content("  ").join(parts))
+
+
+def _described(state: State) -> Content:
+    dot = ("●", "$success") if state.ready else ("○", "$warning")
+    said = [Content.assemble(dot, f" {state.model}")]
+    if state.search_mode:
+        said.append(Content.styled(f"search by {state.search_mode}", "dim"))
+    if state.pending:
+        said.append(Content(f"{state.pending} to remember"))
+    return Content.styled("  ·  ", "dim").join(said)

@@ -1,0 +1,228 @@
+"""One turn of a chat, on a real bank and with models that follow a script."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from assistant.agents.answer import AnswerAgent
+from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
+from assistant.conversation import chat as chat_module
+from assistant.conversation.chat import AnswerDone, AnswerText, Chat, MemoriesFound, MessageSaved, save_message
+from assistant.errors import EngineCrashed, InputError
+from assistant.memory.bank import MemoryBank, MessageState
+from assistant.memory.operations import OperationStatus
+from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator
+
+TWO_DOGS = "User has two dogs named Buddy and Scout."
+CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
+
+
+def chat_of(bank, *answers, **options):
+    return Chat(bank, AnswerAgent(ScriptedGenerator(answer=answers)), **options)
+
+
+def test_a_message_is_answered_from_the_memories_it_has_to_do_with(bank):
+    bank.add("User lives in Oslo.")
+    dogs = bank.add(TWO_DOGS)
+    bank.add("User likes dogs.")
+    generator = ScriptedGenerator(answer=["Memories: 2\nAnswer: Two, Buddy and Scout."])
+    turn = Chat(bank, AnswerAgent(generator)).send("How many dogs do I have?", conversation_id=None)
+    assert generator.calls[0].question == (
+        f"Memories:\n[1] User likes dogs.\n[2] {TWO_DOGS}\nNow: User: How many dogs do I have?"
+    )
+    assert turn.message.text == "How many dogs do I have?"
+    assert turn.reply.text == "Two, Buddy and Scout."
+    assert turn.reply.state is MessageState.COMPLETE
+    assert turn.citations == (dogs,)
+    assert [(c.memory_id, c.text) for c in bank.citations(turn.reply.id)] == [(dogs.id, TWO_DOGS)]
+    assert bank.messages(turn.message.conversation_id, limit=10) == [turn.message, turn.reply]
+
+
+def test_the_events_of_a_turn_come_in_their_order(bank):
+    bank.add(TWO_DOGS)
+    events = []
+    turn = chat_of(bank, "Memories: 1\nAnswer: Two dogs.").send(
+        "How many dogs do I have?", conversation_id=None, on_event=events.append
+    )
+    [memory] = bank.memories()
+    assert events == [
+        MessageSaved(turn.message),
+        MemoriesFound((memory,), "text"),
+        AnswerText("Two"),
+        AnswerText(" dogs."),
+        AnswerDone(turn),
+    ]
+
+
+def test_the_message_is_in_the_file_with_its_job_before_a_model_is_asked(bank, path):
+    seen = []
+
+    def look(call):
+        with MemoryBank.open(path) as other:
+            [conversation] = other.conversations()
+            seen.extend((m.text, m.state) for m in other.messages(conversation.id, limit=9))
+            seen.append(other.pending_jobs())
+        return "Memories: none\nAnswer: Hello."
+
+    chat_of(bank, look).send("Hello there.", conversation_id=None)
+    assert seen == [("Hello there.", MessageState.COMPLETE), 1]
+
+
+def test_a_new_conversation_is_named_by_the_first_line_and_an_old_one_goes_on(bank):
+    chat = chat_of(bank, "Memories: none\nAnswer: Hi.", "Memories: none\nAnswer: Fine.")
+    first = chat.send("Hello there.\nIt's me.", conversation_id=None)
+    second = chat.send("How are you?", conversation_id=first.message.conversation_id)
+    assert [(c.id, c.title) for c in bank.conversations()] == [(first.message.conversation_id, "Hello there.")]
+    assert second.message.conversation_id == first.message.conversation_id
+
+
+def test_the_model_sees_the_last_two_turns_as_they_were_said(bank):
+    generator = ScriptedGenerator(answer=[f"Memories: none\nAnswer: Reply {i}." for i in range(4)])
+    chat = Chat(bank, AnswerAgent(generator))
+    conversation = bank.new_conversation("")
+    for i in range(4):
+        chat.send(f"Message {i}.", conversation_id=conversation.id)
+    assert generator.calls[3].prompt[1:-1] == (
+        ChatMessage(Role.USER, "Message 1."),
+        ChatMessage(Role.ASSISTANT, "Reply 1."),
+        ChatMessage(Role.USER, "Message 2."),
+        ChatMessage(Role.ASSISTANT, "Reply 2."),
+    )
+
+
+def test_no_more_memories_are_offered_than_the_model_was_trained_for(bank):
+    for i in range(5):
+        bank.add(f"User has a dog named Dog{i}.")
+    generator = ScriptedGenerator(answer=["Memories: none\nAnswer: Five."])
+    Chat(bank, AnswerAgent(generator), memories_offered=3).send("How many dogs do I have?", conversation_id=None)
+    assert generator.calls[0].question.count("\n[") == 3
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00", "x" * 100_001])
+def test_what_cannot_be_a_message_is_refused_and_nothing_is_saved(bank, text):
+    with pytest.raises(InputError):
+        chat_of(bank).send(text, conversation_id=None)
+    assert bank.conversations() == []
+    assert bank.pending_jobs() == 0
+
+
+def test_an_engine_that_dies_at_once_leaves_the_message_and_its_job(bank):
+    with pytest.raises(EngineCrashed):
+        chat_of(bank, Breaks("", CRASH)).send("Hello there.", conversation_id=None)
+    [conversation] = bank.conversations()
+    assert [m.text for m in bank.messages(conversation.id, limit=9)] == ["Hello there."]
+    assert bank.pending_jobs() == 1
+
+
+def test_an_engine_that_dies_while_answering_leaves_what_was_said_as_partial(bank):
+    with pytest.raises(EngineCrashed):
+        chat_of(bank, Breaks("Memories: none\nAnswer: One two", CRASH)).send("Count.", conversation_id=None)
+    [conversation] = bank.conversations()
+    assert [(m.text.strip(), m.state) for m in bank.messages(conversation.id, limit=9)] == [
+        ("Count.", MessageState.COMPLETE),
+        ("One two", MessageState.PARTIAL),
+    ]
+
+
+def test_a_listener_that_fails_loses_nothing_of_what_was_said(bank):
+    def fail(event):
+        if isinstance(event, AnswerText) and "two" in event.text:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        chat_of(bank, "Memories: none\nAnswer: One two three").send("Count.", conversation_id=None, on_event=fail)
+    [conversation] = bank.conversations()
+    assert bank.messages(conversation.id, limit=9)[1].text.strip() == "One two"
+
+
+def test_a_growing_reply_is_saved_at_its_first_word_and_then_every_half_second(bank, path, monkeypatch):
+    clock = iter([0.0, 0.3, 0.6, 0.6, 0.7, 0.8, 0.9])
+    monkeypatch.setattr(chat_module.time, "monotonic", lambda: next(clock))
+    saved = []
+
+    def look(event):
+        if isinstance(event, AnswerText):
+            with MemoryBank.open(path) as other:
+                reply = other.messages(conversation.id, limit=9)[-1]
+                saved.append((reply.text.strip(), reply.state))
+
+    conversation = bank.new_conversation("")
+    chat_of(bank, "Memories: none\nAnswer: a b c d").send("Go.", conversation_id=conversation.id, on_event=look)
+    # At "a" saved (0.0); "b" comes after 0.3 seconds, "c" after 0.6 and is saved at 0.6; "d" 0.1 later.
+    assert saved == [
+        ("a", MessageState.PARTIAL),
+        ("a", MessageState.PARTIAL),
+        ("a b c", MessageState.PARTIAL),
+        ("a b c", MessageState.PARTIAL),
+    ]
+
+
+def test_a_stopped_reply_keeps_what_was_said_and_what_it_cites(bank):
+    memory = bank.add(TWO_DOGS)
+    cancel = threading.Event()
+
+    def stop(event):
+        if isinstance(event, AnswerText) and "Buddy" in event.text:
+            cancel.set()
+
+    turn = chat_of(bank, "Memories: 1\nAnswer: Two, Buddy and Scout.").send(
+        "How many dogs do I have?", conversation_id=None, on_event=stop, cancel=cancel
+    )
+    assert (turn.reply.text, turn.reply.state) == ("Two, Buddy", MessageState.STOPPED)
+    assert turn.citations == (memory,)
+    assert turn.malformed is None
+
+
+def test_a_reply_stopped_before_its_first_word_is_empty_and_not_for_review(bank):
+    cancel = threading.Event()
+    cancel.set()
+    turn = chat_of(bank, "Memories: none\nAnswer: Hello.").send("Hello there.", conversation_id=None, cancel=cancel)
+    assert (turn.reply.text, turn.reply.state) == ("", MessageState.STOPPED)
+    assert turn.malformed is None
+    assert bank.operations() == []
+
+
+def test_a_reply_stopped_while_it_names_memories_does_not_show_that_line(bank):
+    bank.add(TWO_DOGS)
+    stopped = Completion("Memories: 1", FinishReason.CANCELLED)
+    turn = chat_of(bank, stopped).send("How many dogs do I have?", conversation_id=None)
+    assert (turn.reply.text, turn.reply.state, turn.citations) == ("", MessageState.STOPPED, ())
+
+
+def test_a_reply_without_form_is_shown_as_it_is_and_kept_for_review(bank):
+    turn = chat_of(bank, "Two dogs.").send("How many dogs do I have?", conversation_id=None)
+    assert turn.reply.text == "Two dogs."
+    assert turn.malformed is not None
+    [held] = bank.operations()
+    assert held.status is OperationStatus.HELD
+    assert held.completion == "Two dogs."
+    assert held.reason == "answer: the reply does not name its memories and then answer"
+    assert held.source_message_id == turn.reply.id
+
+
+def test_stopped_and_empty_replies_do_not_confuse_the_history(bank):
+    cancel = threading.Event()
+    cancel.set()
+    generator = ScriptedGenerator(answer=["Memories: none\nAnswer: a", "Memories: none\nAnswer: b"])
+    chat = Chat(bank, AnswerAgent(generator))
+    first = chat.send("One.", conversation_id=None, cancel=cancel)
+    chat.send("Two.", conversation_id=first.message.conversation_id)
+    assert generator.calls[1].prompt[1:-1] == (ChatMessage(Role.USER, "One."),)
+
+
+def test_a_saved_message_can_be_answered_later(bank):
+    message = save_message(bank, "Hello there.", None)
+    turn = chat_of(bank, "Memories: none\nAnswer: Hi.").reply(message)
+    assert (turn.message, turn.reply.text) == (message, "Hi.")
+    assert bank.pending_jobs() == 1
+
+
+def test_with_an_embedder_search_is_by_meaning_too_and_says_so(path):
+    with MemoryBank.open(path, FakeEmbedder()) as bank:
+        bank.add(TWO_DOGS)
+        bank.index_pending()
+        events = []
+        chat_of(bank, "Memories: 1\nAnswer: Two.").send("Which dogs?", conversation_id=None, on_event=events.append)
+    assert events[1].search_mode == "text and meaning"

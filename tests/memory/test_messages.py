@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from assistant.errors import InputError, NotFoundError
+from assistant.memory.bank import MemoryBank, MessageRole, MessageState
+from tests.memory.shorthand import NOON
+
+
+def test_a_message_comes_back_as_it_was_saved(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation("Dogs")
+    saved = bank.add_message(
+        conversation.id, "user", "I adopted\n\tBuddy 🐶", speaker="Ann", created_at=NOON, external_id="a:1"
+    )
+    assert bank.message(saved.id) == saved
+    assert (saved.role, saved.speaker, saved.text) == (MessageRole.USER, "Ann", "I adopted\n\tBuddy 🐶")
+    assert (saved.state, saved.external_id) == (MessageState.COMPLETE, "a:1")
+    assert saved.created_at.isoformat() == "2026-03-01T12:00:00+02:00"
+
+
+def test_messages_come_oldest_first_a_page_at_a_time(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    other = bank.new_conversation()
+    for text in "abcde":
+        bank.add_message(conversation.id, "user", text)
+        bank.add_message(other.id, "user", "elsewhere")
+    last = bank.messages(conversation.id, 2)
+    assert [m.text for m in last] == ["d", "e"]
+    before = bank.messages(conversation.id, 2, before_id=last[0].id)
+    assert [m.text for m in before] == ["b", "c"]
+    assert [m.text for m in bank.messages(conversation.id, 2, before_id=before[0].id)] == ["a"]
+
+
+def test_a_reply_grows_and_is_then_complete(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    reply = bank.add_message(conversation.id, "assistant", "", state="partial")
+    bank.update_message(reply.id, "You have", "partial")
+    assert bank.message(reply.id).state is MessageState.PARTIAL
+    bank.update_message(reply.id, "You have two dogs.", "complete")
+    assert (bank.message(reply.id).text, bank.message(reply.id).state) == ("You have two dogs.", MessageState.COMPLETE)
+
+
+def test_the_latest_conversation_is_the_one_last_written_in(bank: MemoryBank) -> None:
+    assert bank.latest_conversation() is None
+    first, second = bank.new_conversation("first"), bank.new_conversation("second")
+    assert bank.latest_conversation() == second
+    bank.add_message(first.id, "user", "hello")
+    assert bank.latest_conversation() == first
+    assert bank.conversations() == [second, first]
+
+
+def test_an_imported_conversation_is_not_the_one_to_continue(bank: MemoryBank) -> None:
+    mine, imported = bank.new_conversation(), bank.new_conversation("conv-26")
+    bank.add_message(mine.id, "user", "hello")
+    bank.add_message(imported.id, "user", "long ago", external_id="locomo:conv-26:D1:1")
+    assert bank.latest_conversation() == mine
+
+
+def test_a_message_with_a_known_external_id_is_saved_and_queued_once(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    first = bank.add_message(conversation.id, "user", "I ran", external_id="locomo:1", remember=True)
+    again = bank.add_message(conversation.id, "user", "I ran", external_id="locomo:1", remember=True)
+    assert again == first
+    assert [m.id for m in bank.messages(conversation.id, 9)] == [first.id]
+    assert bank.pending_jobs() == 1
+
+
+def test_citations_keep_their_order_and_the_text_of_their_time(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    reply = bank.add_message(conversation.id, "assistant", "Two.")
+    tea, dog = bank.add("User likes tea"), bank.add("User has a dog")
+    bank.cite(reply.id, [dog, tea])
+    bank.forget(dog.id)
+    assert [(c.rank, c.memory_id, c.text) for c in bank.citations(reply.id)] == [
+        (1, 2, "User has a dog"),
+        (2, 1, "User likes tea"),
+    ]
+
+
+def test_a_citation_does_not_bring_back_what_was_purged_meanwhile(bank: MemoryBank) -> None:
+    reply = bank.add_message(bank.new_conversation().id, "assistant", "Yes.")
+    secret = bank.add("User has a secret")
+    bank.forget(secret.id, purge=True)
+    bank.cite(reply.id, [secret])
+    assert [c.text for c in bank.citations(reply.id)] == ["(purged)"]
+
+
+def test_what_is_not_there_is_said_so(bank: MemoryBank) -> None:
+    with pytest.raises(NotFoundError, match=r"There is no message 7\."):
+        bank.message(7)
+    with pytest.raises(NotFoundError, match=r"There is no message 7\."):
+        bank.update_message(7, "text", "complete")
+    with pytest.raises(NotFoundError, match=r"There is no conversation 7\."):
+        bank.add_message(7, "user", "hello")
+    with pytest.raises(NotFoundError, match=r"There is no memory 99999999999999999999\."):
+        bank.memory(99999999999999999999)
+
+
+def test_a_text_that_is_no_unicode_is_refused_and_leaves_nothing(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    with pytest.raises(InputError, match="no UTF-8"):
+        bank.add_message(conversation.id, "user", "bytes \udcff", remember=True)
+    assert (bank.messages(conversation.id, 9), bank.pending_jobs()) == ([], 0)
+
+
+def test_a_megabyte_of_text_is_kept_whole(bank: MemoryBank) -> None:
+    text = "many words " * 100_000
+    saved = bank.add_message(bank.new_conversation().id, "user", text)
+    assert bank.message(saved.id).text == text
+
+
+def test_a_time_without_a_zone_is_a_bug_and_is_not_stored(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    with pytest.raises(ValueError, match="has no time zone"):
+        bank.add_message(conversation.id, "user", "hello", created_at=datetime(2026, 3, 1))
+    assert bank.messages(conversation.id, 9) == []
+    assert bank.new_conversation().created_at.utcoffset() is not None

@@ -1,0 +1,142 @@
+"""Examples as rows of tokens: packed, with attention kept inside each example and loss on completions alone.
+
+Rows come in shards. A shard is made from its seed and number alone, so that a run that was interrupted goes on with the
+very rows it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from assistant.agents.generation import Role
+from trainer.data.simulate import simulate
+from trainer.data.wordings import Wordings
+from trainer.examples import Example, examples
+from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START
+
+IGNORED = -100
+WAITING = 24
+"""Documents among which a row's next one is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """`tokens` and `labels` are (rows, length) int64; `documents` numbers each token's example within its row."""
+
+    tokens: torch.Tensor
+    labels: torch.Tensor
+    documents: torch.Tensor
+
+    def __getitem__(self, index: slice) -> Rows:
+        return Rows(self.tokens[index], self.labels[index], self.documents[index])
+
+    def mask(self) -> torch.Tensor:
+        """(rows, 1, length, length) bool: causal, and never across examples."""
+        length = self.tokens.shape[1]
+        same = self.documents[:, None, :, None] == self.documents[:, None, None, :]
+        return same & torch.ones(length, length, dtype=torch.bool).tril()
+
+
+class Encoder:
+    """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._plain = tokenizer.backend_tokenizer
+        self._start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
+        self.vocabulary = len(tokenizer)
+
+    def _text(self, text: str) -> list[int]:
+        return self._plain.encode(text, add_special_tokens=False).ids
+
+    def encode(self, example: Example) -> tuple[list[int], list[int]]:
+        """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""
+        prompt: list[int] = []
+        for message in example.prompt:
+            prompt += [self._start, *self._text(f"{message.role.value}\n{message.text}"), self.end, *self._text("\n")]
+        prompt += [self._start, *self._text(f"{Role.ASSISTANT.value}\n")]
+        return prompt, [*self._text(example.completion), self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`rows` rows of `length` tokens."""
+
+    rows: int
+    length: int
+
+
+def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, repeats: float = 0.0) -> Rows:
+    """Shard `number`, a share `repeats` of whose documents are random tokens said twice.
+
+    Copying is what a small model finds hardest to learn, and random repeats teach nothing but copying.
+    """
+    rng = Random(f"{wordings.split} {seed} {number}")
+    documents = _shuffled(_documents(encoder, wordings, rng, repeats, shape.length), shape.rows * 4, rng)
+    waiting: list[Document] = []
+    packed = [_pack(documents, waiting, shape.length) for _ in range(shape.rows)]
+    tokens = torch.full((shape.rows, shape.length), encoder.pad)
+    labels = torch.full((shape.rows, shape.length), IGNORED)
+    numbers = torch.full((shape.rows, shape.length), -1)
+    for r, row in enumerate(packed):
+        at = 0
+        for n, (prompt, completion) in enumerate(row):
+            start, end = at + len(prompt), at + len(prompt) + len(completion)
+            tokens[r, at:end] = torch.tensor(prompt + completion)
+            labels[r, start - 1 : end - 1] = torch.tensor(completion)
+            numbers[r, at:end] = n
+            at = end
+    return Rows(tokens, labels, numbers)
+
+
+Document = tuple[list[int], list[int]]
+
+
+def _documents(
+    encoder: Encoder, wordings: Wordings, rng: Random, repeats: float, longest: int
+) -> Iterator[Document]:
+    while True:
+        life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48))
+        for example in examples(life, wordings, rng):
+            document = encoder.encode(example)
+            if len(document[0]) + len(document[1]) <= longest:
+                yield document
+            if rng.random() < repeats:
+                yield _repeat(encoder, rng)
+
+
+def _repeat(encoder: Encoder, rng: Random) -> Document:
+    """Random tokens, then some of them again from a random point on."""
+    tokens = [rng.randrange(3, encoder.vocabulary) for _ in range(rng.randint(16, 80))]
+    begin = rng.randrange(len(tokens) - 6)
+    length = rng.randint(6, 24)
+    return tokens + [tokens[begin]], tokens[begin + 1 : begin + length]
+
+
+def _shuffled(documents: Iterator[Document], window: int, rng: Random) -> Iterator[Document]:
+    """`documents` mixed within a moving window, so that one life is not one batch."""
+    held = [next(documents) for _ in range(window)]
+    while True:
+        index = rng.randrange(window)
+        yield held[index]
+        held[index] = next(documents)
+
+
+def _pack(documents: Iterator[Document], waiting: list[Document], length: int) -> list[Document]:
+    """A row of documents: the longest of those waiting that still fits, again and again. Refills `waiting`."""
+    row: list[Document] = []
+    room = length
+    while True:
+        while len(waiting) < WAITING:
+            waiting.append(next(documents))
+        fitting = [d for d in waiting if len(d[0]) + len(d[1]) <= room]
+        if not fitting:
+            return row
+        chosen = waiting[0] if not row and waiting[0] in fitting else max(fitting, key=lambda d: len(d[0]) + len(d[1]))
+        waiting.remove(chosen)
+        row.append(chosen)
+        room -= len(chosen[0]) + len(chosen[1])

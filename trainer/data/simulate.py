@@ -1,0 +1,108 @@
+"""Puts lives together: events, restatements, small talk and questions in one dialogue."""
+
+from __future__ import annotations
+
+from random import Random
+
+from trainer.data.asking import ask_known, ask_unknown
+from trainer.data.facts import Fact
+from trainer.data.lives import SMALLTALK, TELLERS, Change, Event, Life, Question, Storyteller, Turn
+from trainer.data.wordings import Split, Wordings
+
+NAMED_SHARE = 0.3
+INVENTED_SHARE = 0.4
+"""Share of invented values in training lives; lives of the test split have none."""
+RESTATED = {
+    "pet": ("pet.first", "species", "name"),
+    "home": ("home.live", "place"),
+    "family": ("family.has", "relation", "name"),
+    "allergy": ("allergy.first", "x"),
+    "condition": ("condition.has", "x"),
+    "instrument": ("instrument.plays", "x"),
+    "language": ("language.speaks", "x"),
+    "car": ("car.has", "x"),
+    "birthday": ("birthday.set", "date"),
+}
+"""How a known fact is said again: the pool, then its slots, of which the last takes one of the values."""
+
+
+def simulate(seed: int | str, wordings: Wordings, *, turns: int = 30) -> Life:
+    """One life of `turns` messages, the same for the same seed and wordings."""
+    rng = Random(seed)
+    training = wordings.split is Split.TRAIN
+    story = Storyteller(rng, wordings, invented=INVENTED_SHARE if training else 0.0)
+    if rng.random() < NAMED_SHARE:
+        first = story.value("first_names")
+        story.people = (first, story.value("first_names", first))
+    return Life(story.people, tuple(_turn(story) for _ in range(turns)))
+
+
+def _turn(s: Storyteller) -> Turn:
+    subject = s.rng.choice(s.people)
+    known = tuple(s.known.values())
+    roll = s.rng.random()
+    if roll < 0.10:
+        kind, text, changes = _nothing_new(s, subject)
+    elif roll < 0.16 and known:
+        kind, text, changes = _restated(s, subject) or _nothing_new(s, subject)
+    else:
+        kind, text, changes = _news(s, subject)
+    for change in changes:
+        if change.before is not None:
+            del s.known[change.before.key]
+        if change.after is not None:
+            s.known[change.after.key] = change.after
+    return Turn(subject, text, kind, known, changes, _questions(s, changes))
+
+
+def _questions(s: Storyteller, changes: tuple[Change, ...]) -> tuple[Question, ...]:
+    """Two questions: one about what was just said or something older, one that may be unanswerable."""
+    news = [c.after for c in changes if c.after is not None]
+    asked: list[Question] = []
+    if s.known:
+        fact: Fact = s.rng.choice(news) if news and s.chance(0.5) else s.rng.choice(list(s.known.values()))
+        asked.append(ask_known(s, fact))
+    if s.chance(0.35):
+        asked.append(ask_unknown(s, s.rng.choice(s.people)))
+    return tuple(asked)
+
+
+def _event(s: Storyteller, subject: str) -> Event:
+    """Something new about `subject`: as often as not about a kind of fact of which something is known."""
+    told = sorted({f.kind for f in s.known.values() if f.about[0] == subject})
+    kinds = list(TELLERS)
+    weights = [TELLERS[k][0] for k in kinds]
+    while True:
+        kind = s.rng.choice(told) if told and s.chance(0.5) else s.rng.choices(kinds, weights)[0]
+        event = TELLERS[kind][1](s, subject)
+        if event is not None:
+            return event
+
+
+def _news(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]]:
+    kind, text, change = _event(s, subject)
+    if s.chance(0.1):
+        other_kind, other_text, other = _event(s, subject)
+        keys = {f.key for c in (change, other) for f in (c.before, c.after) if f is not None}
+        if len(keys) == 2 and other_kind.split(".")[0] != kind.split(".")[0]:
+            return "two facts", f"{text} {other_text}", (change, other)
+    return kind, text, (change,)
+
+
+def _restated(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]] | None:
+    options = [f for f in s.known.values() if f.kind in RESTATED and f.about[0] == subject]
+    if not options:
+        return None
+    fact = s.rng.choice(options)
+    pool, *slots = RESTATED[fact.kind]
+    filled = dict(zip(slots, (*fact.about[1:], s.rng.choice(fact.values)), strict=True))
+    return "known already", s.tell(pool, **filled), ()
+
+
+def _nothing_new(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]]:
+    if s.chance(0.3):
+        return "question", ask_unknown(s, subject).text, ()
+    if s.known and s.chance(0.2):
+        return "question", ask_known(s, s.rng.choice(list(s.known.values()))).text, ()
+    kind = s.rng.choice(SMALLTALK)
+    return f"small talk: {kind}", s.say(f"smalltalk.{kind}"), ()

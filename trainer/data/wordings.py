@@ -1,0 +1,125 @@
+"""Wordings and values of simulated lives, split so that nothing of the test split is ever seen in training.
+
+The split is decided by hashes of the texts, never by their order in the files. Function words, months, family relations and categories ("colour") are the language itself and serve both splits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from random import Random
+
+OPEN_POOLS = (
+    "first_names", "pet_names", "species", "places", "jobs", "companies", "allergens", "conditions", "activities",
+    "instruments", "languages", "cars", "appointments",
+)  # fmt: skip
+CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
+WORDING_FILES = ("person.toml", "life.toml", "around.toml")
+ALWAYS_TRAIN = frozenset({"dog", "cat"})
+"""Pets that every user may speak of are words of the language, not values to hold out."""
+TEST_SHARE = 6
+DEV_SHARE = 12
+"""One wording or value in this many is held out for the split."""
+
+_VOWEL_SOUND = re.compile(r"(?!eu|uk|uni|use|ut[ei])[aeiou]", re.IGNORECASE)
+_SLOT = re.compile(r"(\ba |\bA )?\{(\w+)\}")
+
+
+class Split(StrEnum):
+    """Which part of wordings and values a life is made of. DEV is what a run may be watched on and choices be made by."""
+
+    TRAIN = "train"
+    DEV = "dev"
+    TEST = "test"
+
+
+def split_of_value(value: str) -> Split:
+    """The split that a value belongs to in every pool. Values that share their first word share their split."""
+    if value in ALWAYS_TRAIN:
+        return Split.TRAIN
+    digest = _digest(value.split()[0])
+    if digest[0] % TEST_SHARE == 0:
+        return Split.TEST
+    return Split.DEV if digest[1] % DEV_SHARE == 0 else Split.TRAIN
+
+
+def wordings_of(pool: list[str], split: Split) -> list[str]:
+    """The lines of `pool` that belong to `split`: the held-out splits have at least two and one of each pool."""
+    ranked = sorted(pool, key=_digest)
+    test = max(2, len(pool) // TEST_SHARE)
+    dev = test + max(1, len(pool) // DEV_SHARE)
+    lines = {Split.TEST: ranked[:test], Split.DEV: ranked[test:dev], Split.TRAIN: ranked[dev:]}
+    return sorted(lines[split])
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.lower().encode()).digest()
+
+
+def fill(wording: str, **slots: str) -> str:
+    """`wording` with its slots filled, "a" before a vowel sound becoming "an"."""
+
+    def put(match: re.Match[str]) -> str:
+        article, value = match[1] or "", slots[match[2]]
+        if article and _VOWEL_SOUND.match(value):
+            article = article.replace(" ", "n ")
+        return article + value
+
+    return _SLOT.sub(put, wording)
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """The pools of one split: `say` maps "pet.first" to wordings, `values` maps "places" to values."""
+
+    split: Split
+    say: dict[str, list[str]]
+    values: dict[str, list[str]]
+    favourites: dict[str, list[str]]
+
+    @classmethod
+    def load(cls, split: Split) -> Wordings:
+        """Reads the pools shipped with the package and keeps those of `split`."""
+        folder = files("trainer.data")
+        say = {
+            f"{kind}.{pool}": wordings_of(lines, split)
+            for name in WORDING_FILES
+            for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items()
+            for pool, lines in pools.items()
+        }
+        words = tomllib.loads((folder / "words.toml").read_text("utf-8"))
+        values = {pool: [v for v in words["words"][pool] if split_of_value(v) is split] for pool in OPEN_POOLS}
+        values |= {pool: words["words"][pool] for pool in CLOSED_POOLS}
+        favourites = {
+            category: [v for v in options if split_of_value(v) is split] for category, options in words["favourites"].items()
+        }
+        return cls(split, say, values, {category: options for category, options in favourites.items() if options})
+
+    def wording(self, pool: str, rng: Random) -> str:
+        """One wording of `pool`, its slots still open."""
+        return rng.choice(self.say[pool])
+
+
+_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr r s sh sl st t th tr v w z".split()
+_VOWELS = "a e i o u a e i o ai ea ou ie".split()
+_CODAS = ["", "", "", "l", "n", "r", "s", "m", "nd", "rk", "ck", "lt", "x", "ry", "ne", "sta", "ton"]
+
+
+def invented_word(rng: Random) -> str:
+    """A pronounceable word that means nothing, so that a model learns to copy and not to recall."""
+    return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 3))))
+
+
+def invented_value(pool: str, rng: Random) -> str:
+    """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has."""
+    word = invented_word(rng)
+    if pool == "companies" and rng.random() < 0.5:
+        word += " " + invented_word(rng).capitalize()
+    return word[0].upper() + word[1:] if pool in _CAPITAL_POOLS else word
+
+
+_CAPITAL_POOLS = frozenset({"first_names", "pet_names", "places", "companies", "languages", "cars"})

@@ -1,0 +1,213 @@
+"""Trains a small Qwen2 model from random weights on shards of examples, in steps that can be interrupted.
+
+Muon for the weight matrices, AdamW for the rest: on this task Muon needs about half the steps.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from trainer.batches import IGNORED, Rows, Shape
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
+
+    steps: int = 11_000
+    tokens_a_step: int = 4096
+    row: int = 256
+    long_row: int = 512
+    long_from: float = 0.85
+    """Rows of `long_row` tokens take the place of the short ones, which are twice as fast, after this share of steps."""
+    prompt_weight: float = 0.2
+    """Weight of the loss on prompts, on a quarter of their tokens: names that come again there teach copying early."""
+    muon_rate: float = 0.004
+    adam_rate: float = 0.0015
+    weight_decay: float = 0.05
+    warmup: int = 100
+    decay: float = 0.4
+    repeats: float = 0.3
+    """Share of random repeats among the documents at the start; falls to 0.02 by `repeats_until`."""
+    repeats_until: int = 2_500
+    steps_a_shard: int = 32
+    check_every: int = 500
+    save_every: int = 500
+
+    def factor(self, step: int) -> float:
+        falling = (self.steps - step) / (self.steps * self.decay)
+        return max(0.0, min(1.0, (step + 1) / self.warmup, falling))
+
+    def shape_at(self, step: int) -> Shape:
+        """The shape of the shard that begins at `step`."""
+        length = self.row if step < self.steps * self.long_from else self.long_row
+        return Shape(self.tokens_a_step // length * self.steps_a_shard, length)
+
+    def repeats_at(self, step: int) -> float:
+        return max(0.02, self.repeats * (1 - step / self.repeats_until))
+
+
+def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
+    """The starter's shape: every matrix row a multiple of 256, so that each format quantises it whole."""
+    return Qwen2Config(
+        vocab_size=vocabulary,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=end,
+        pad_token_id=pad,
+    )
+
+
+def optimisers(model: Qwen2ForCausalLM, schedule: Schedule) -> list[torch.optim.Optimizer]:
+    """Muon on the matrices of the layers, AdamW on embeddings, norms and biases."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    return [
+        torch.optim.Muon(
+            matrices, lr=schedule.muon_rate, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, lr=schedule.adam_rate, weight_decay=0.0, betas=(0.9, 0.98)),
+    ]
+
+
+MakeShard = Callable[[int, Shape, float], Rows]
+"""Number, shape and share of repeats to rows."""
+
+
+class Trainer:
+    """The state of a run: model, optimisers, step. `folder` takes the checkpoint and metrics.jsonl."""
+
+    def __init__(self, model: Qwen2ForCausalLM, schedule: Schedule, folder: Path) -> None:
+        self.model, self.schedule, self.folder = model, schedule, folder
+        self.optimisers = optimisers(model, schedule)
+        self.step = 0
+        self.seconds = 0.0
+        self._forward: Callable[..., Any] = torch.compile(model.model)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.checkpoint.exists():
+            self._load()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def _load(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        """Writes the checkpoint beside the old one, then takes its place: a kill leaves one whole file."""
+        partial = self.checkpoint.with_suffix(".partial")
+        optimiser_states = [o.state_dict() for o in self.optimisers]
+        state = {"model": self.model.state_dict(), "optimisers": optimiser_states, "step": self.step}
+        torch.save({**state, "seconds": self.seconds}, partial)
+        partial.replace(self.checkpoint)
+
+    def run(self, shard: MakeShard, check: Callable[[], dict[str, float]], say: Callable[[str], None]) -> None:
+        """Trains to the end of the schedule. `shard(number, shape, repeats)` makes rows; `check()` measures held-out examples."""
+        schedule = self.schedule
+        for rows in self._batches(shard):
+            began = time.perf_counter()
+            loss = self._train_on(rows)
+            self.seconds += time.perf_counter() - began
+            self.step += 1
+            if self.step % 50 == 0:
+                metrics = {"step": self.step, "loss": round(loss, 4), "seconds": round(self.seconds)}
+                if self.step % schedule.check_every == 0 or self.step == schedule.steps:
+                    metrics |= check()
+                with (self.folder / "metrics.jsonl").open("a") as log:
+                    log.write(json.dumps(metrics) + "\n")
+                say(json.dumps(metrics))
+            if self.step % schedule.save_every == 0 or self.step == schedule.steps:
+                self.save()
+
+    def _batches(self, shard: MakeShard) -> Iterator[Rows]:
+        schedule = self.schedule
+        rows: Rows | None = None
+        while self.step < schedule.steps:
+            number, within = divmod(self.step, schedule.steps_a_shard)
+            if rows is None or within == 0:
+                start = number * schedule.steps_a_shard
+                rows = shard(number, schedule.shape_at(start), schedule.repeats_at(start))
+            a_step = len(rows.tokens) // schedule.steps_a_shard
+            yield rows[within * a_step : (within + 1) * a_step]
+
+    def _train_on(self, rows: Rows) -> float:
+        schedule = self.schedule
+        self.model.train()
+        for optimiser, rate in zip(self.optimisers, (schedule.muon_rate, schedule.adam_rate), strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * schedule.factor(self.step)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = self._hidden(rows)
+            loss = self._loss_at(hidden, rows.labels, rows.labels != IGNORED)
+            prompt_loss = self._loss_at(hidden, rows.tokens.roll(-1, 1), self._some_prompt_tokens(rows))
+        (loss + schedule.prompt_weight * prompt_loss).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return loss.item()
+
+    def _loss_at(self, hidden: torch.Tensor, labels: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy at the places that `where`, (rows, length) bool, names."""
+        index = where.flatten().nonzero()[:, 0]  # Selecting by a mask has a slow backward pass on the CPU.
+        logits = self.model.lm_head(hidden.flatten(0, 1).index_select(0, index))
+        return F.cross_entropy(logits.float(), labels.flatten()[index])
+
+    def _hidden(self, rows: Rows) -> torch.Tensor:
+        """(rows, length, hidden size): what the head turns into logits."""
+        mask = {"full_attention": rows.mask()}
+        return self._forward(input_ids=rows.tokens, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def _some_prompt_tokens(self, rows: Rows) -> torch.Tensor:
+        """(rows, length) bool: a quarter, at random but the same for the same step, of the places inside prompts."""
+        generator = torch.Generator().manual_seed(self.step)
+        chosen = torch.rand(rows.tokens.shape, generator=generator) < 0.25
+        inside = (rows.documents >= 0) & (rows.documents == rows.documents.roll(-1, 1)) & (rows.labels == IGNORED)
+        inside[:, -1] = False
+        return chosen & inside
+
+    @torch.no_grad()
+    def exact(self, rows: Rows) -> list[list[bool]]:
+        """For each row, for each of its documents: whether greedy decoding would give exactly its completion.
+
+        Every token is predicted from the right ones before it; the whole is right if and only if each one is.
+        """
+        self.model.eval()
+        batch = self.schedule.tokens_a_step // rows.tokens.shape[1]
+        found: list[list[bool]] = []
+        for at in range(0, len(rows.tokens), batch):
+            part = rows[at : at + batch]
+            with torch.autocast("cpu", torch.bfloat16):
+                asked = part.labels != IGNORED
+                guesses = self.model.lm_head(self._hidden(part)[asked]).argmax(-1)
+            right = torch.ones_like(part.tokens, dtype=torch.bool)
+            right[asked] = guesses == part.labels[asked]
+            for r in range(len(part.tokens)):
+                numbers = part.documents[r]
+                found.append([bool(right[r][numbers == n].all()) for n in range(int(numbers.max()) + 1)])
+        return found
+
+
+def describe(schedule: Schedule) -> dict[str, object]:
+    """The schedule as plain values, for a manifest or a log."""
+    return asdict(schedule)

@@ -1,0 +1,84 @@
+"""The starter: the first model of the assistant, trained from random weights on simulated lives.
+
+`train` leaves a folder that holds the tokenizer, the checkpoint, metrics.jsonl and, at the end, the model as
+transformers saves it. Started again on the same folder, it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import torch
+from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+
+from trainer.batches import Encoder, Rows, Shape, shard
+from trainer.data.simulate import simulate
+from trainer.data.wordings import Split, Wordings
+from trainer.examples import examples
+from trainer.pretrain import Schedule, Trainer, starter_config
+from trainer.tokenizer import train_tokenizer
+
+VOCABULARY = 4096
+TOKENIZER_LIVES = 600
+WATCHED = Shape(128, 256)
+"""Rows of each split on which a run is watched."""
+
+
+def train(folder: Path, seed: int, schedule: Schedule, threads: int) -> Path:
+    """Trains to the end of `schedule` and returns the folder of the finished model."""
+    finished = folder / "model"
+    torch.set_num_threads(threads)
+    train_words, dev_words = Wordings.load(Split.TRAIN), Wordings.load(Split.DEV)
+    tokenizer = _tokenizer(folder / "tokenizer", train_words, seed)
+    encoder = Encoder(tokenizer)
+    torch.manual_seed(seed)
+    model = Qwen2ForCausalLM(starter_config(encoder.vocabulary, encoder.end, encoder.pad))
+    trainer = Trainer(model, schedule, folder)
+    watched = {"dev": shard(encoder, dev_words, seed, 0, WATCHED), "train": shard(encoder, train_words, seed, -1, WATCHED)}
+
+    def make_shard(number: int, shape: Shape, repeats: float) -> Rows:
+        return shard(encoder, train_words, seed, number, shape, repeats)
+
+    def check() -> dict[str, float]:
+        return {name: round(_share_exact(trainer, rows), 4) for name, rows in watched.items()}
+
+    trainer.run(make_shard, check, lambda line: print(line, flush=True))
+    model.save_pretrained(finished)
+    tokenizer.save_pretrained(finished)
+    return finished
+
+
+def _share_exact(trainer: Trainer, rows: Rows) -> float:
+    """The share of completions that greedy decoding would give exactly."""
+    exact = [document for row in trainer.exact(rows) for document in row]
+    return sum(exact) / len(exact)
+
+
+def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokenizerFast:
+    if not folder.exists():
+        partial = folder.with_name(folder.name + ".partial")
+        train_tokenizer(_texts(wordings, seed), VOCABULARY).save_pretrained(partial)
+        os.replace(partial, folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def _texts(wordings: Wordings, seed: int) -> Iterator[str]:
+    rng = Random(f"tokenizer {seed}")
+    for _ in range(TOKENIZER_LIVES):
+        for example in examples(simulate(rng.getrandbits(48), wordings), wordings, rng):
+            yield from (message.text for message in example.prompt)
+            yield example.completion
+
+
+def learning_curve(folder: Path) -> list[dict[str, float]]:
+    """The metrics of a run in the order of their steps; where an interrupted run repeats steps, the later ones."""
+    by_step: dict[int, dict[str, float]] = defaultdict(dict)
+    for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines():
+        metrics = json.loads(line)
+        by_step[metrics["step"]] = metrics
+    return [by_step[step] for step in sorted(by_step)]
