@@ -13,13 +13,14 @@ from random import Random
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from assistant.agents.generation import Role
+from assistant.llm.chatml import ControlTokens, render
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
 from trainer.examples import Example, examples
 from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START
 
 IGNORED = -100
+UNLIMITED = 1 << 30
 WAITING = 24
 """Documents among which a row's next one is looked for."""
 
@@ -47,7 +48,8 @@ class Encoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._plain = tokenizer.backend_tokenizer
-        self._start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
+        start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
+        self._control = ControlTokens(start, self.end)
         self.vocabulary = len(tokenizer)
 
     def _text(self, text: str) -> list[int]:
@@ -55,10 +57,7 @@ class Encoder:
 
     def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""
-        prompt: list[int] = []
-        for message in example.prompt:
-            prompt += [self._start, *self._text(f"{message.role.value}\n{message.text}"), self.end, *self._text("\n")]
-        prompt += [self._start, *self._text(f"{Role.ASSISTANT.value}\n")]
+        prompt = render(example.prompt, self._text, self._control, budget=UNLIMITED)
         return prompt, [*self._text(example.completion), self.end]
 
 

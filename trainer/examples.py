@@ -15,10 +15,13 @@ from assistant.agents.generation import Agent, ChatMessage, Role
 from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data.facts import Fact
-from trainer.data.lives import Change, Life, Question, Turn
+from trainer.data.lives import USER, Change, Life, Turn
 from trainer.data.wordings import Wordings
 
 MAX_OFFERED = 8
+HISTORY_MESSAGES = 4
+"""How much of the conversation the Answer Agent is trained to see, at most."""
+HISTORY_SHARE = 0.4
 STATEMENT_REPLY_SHARE = 0.08
 SMALLTALK_REPLY_SHARE = 0.5
 
@@ -39,14 +42,23 @@ def examples(life: Life, wordings: Wordings, rng: Random) -> Iterator[Example]:
     for turn in life.turns:
         yield _manager_example(turn, earlier, rng)
         known = _known_after(turn)
-        for question in turn.questions:
-            yield _answer_example(question, known, history, rng)
-            said = [ChatMessage(Role.USER, question.text), ChatMessage(Role.ASSISTANT, question.answer)]
-            history = [*history, *said][-4:]
-        reply = _reply_example(turn, known, history, wordings, rng)
+        reply = _reply(turn, wordings, rng)
         if reply is not None:
-            yield reply
+            if rng.random() < (STATEMENT_REPLY_SHARE if turn.changes else SMALLTALK_REPLY_SHARE):
+                yield _answer_example(turn.text, reply, _offer([], known, set(), rng), (), history, rng)
+            if turn.speaker == USER:
+                history = _grown(history, turn.text, reply)
+        for question in turn.questions:
+            needed = [question.evidence] if question.evidence else []
+            offered = _offer(needed, known, {question.kind.split(".")[0].removeprefix("friend_")}, rng)
+            ids = tuple(offered.index(fact.text) + 1 for fact in needed)
+            yield _answer_example(question.text, question.answer, offered, ids, history, rng)
+            history = _grown(history, question.text, question.answer)
         earlier = [*earlier, f"{turn.speaker}: {turn.text}"][-2:]
+
+
+def _grown(history: list[ChatMessage], said: str, replied: str) -> list[ChatMessage]:
+    return [*history, ChatMessage(Role.USER, said), ChatMessage(Role.ASSISTANT, replied)][-HISTORY_MESSAGES:]
 
 
 def gold_operations(changes: tuple[Change, ...], offered: list[str]) -> tuple[MemoryOperation, ...]:
@@ -96,25 +108,19 @@ def _restated(turn: Turn) -> Fact:
     return max(own, key=lambda f: sum(v in turn.text for v in (*f.values, *f.about[1:]) if v))
 
 
-def _answer_example(question: Question, known: list[Fact], history: list[ChatMessage], rng: Random) -> Example:
-    needed = [question.evidence] if question.evidence else []
-    offered = _offer(needed, known, {question.kind.split(".")[0].removeprefix("friend_")}, rng)
-    ids = [offered.index(f.text) + 1 for f in needed]
-    before = history[-2 * rng.randint(1, 2) :] if rng.random() < 0.25 else []
-    return Example(Agent.ANSWER, answer_prompt(question.text, offered, history=before), format_answer(question.answer, ids))
+def _answer_example(
+    message: str, answer: str, offered: list[str], ids: tuple[int, ...], history: list[ChatMessage], rng: Random
+) -> Example:
+    before = history[-2 * rng.randint(1, 2) :] if rng.random() < HISTORY_SHARE else []
+    return Example(Agent.ANSWER, answer_prompt(message, offered, history=before), format_answer(answer, ids))
 
 
-def _reply_example(
-    turn: Turn, known: list[Fact], history: list[ChatMessage], wordings: Wordings, rng: Random
-) -> Example | None:
-    """What the assistant says to a message that asks for nothing it could know."""
-    if turn.changes and rng.random() < STATEMENT_REPLY_SHARE:
+def _reply(turn: Turn, wordings: Wordings, rng: Random) -> str | None:
+    """What the assistant says to a message that asks for nothing it could know; None to one that does."""
+    if turn.changes or turn.kind == "known already":
         kind = "statement"
-    elif turn.kind.startswith("small talk") and rng.random() < SMALLTALK_REPLY_SHARE:
+    elif turn.kind.startswith("small talk"):
         kind = turn.kind.removeprefix("small talk: ")
     else:
         return None
-    offered = _offer([], known, set(), rng)
-    before = history[-2:] if rng.random() < 0.25 else []
-    reply = rng.choice(wordings.say[f"replies.{kind}"][:3])
-    return Example(Agent.ANSWER, answer_prompt(turn.text, offered, history=before), format_answer(reply, ()))
+    return rng.choice(wordings.say[f"replies.{kind}"][:3])
