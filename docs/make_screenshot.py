@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-
-from textual.pilot import Pilot
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason
 from assistant.memory.bank import MemoryBank
@@ -22,8 +19,7 @@ from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.composer import Composer
 
 TARGET = Path(__file__).resolve().parent / "chat.svg"
-SIZE = (88, 27)
-SECONDS = 30.0
+SIZE = (94, 26)
 CONVERSATION = (
     (
         "I adopted a dog from the shelter today. His name is Buddy.",
@@ -87,19 +83,11 @@ async def draw(target: Path) -> None:
             for number, (message, _, _) in enumerate(CONVERSATION, 1):
                 app.screen.query_one(Composer).insert(message)
                 await pilot.press("enter")
-                await until(pilot, lambda wanted=number: len(bank.operations()) == wanted)
+                while len(bank.operations()) < number:
+                    await pilot.pause(0.02)
             await pilot.press("ctrl+o")
             await pilot.pause(1.0)
             target.write_text(without_fonts(app.export_screenshot(title="recollect")), encoding="utf-8")
-
-
-async def until(pilot: Pilot[None], happened: Callable[[], bool]) -> None:
-    """Waits until `happened`, for at most SECONDS."""
-    give_up = time.monotonic() + SECONDS
-    while not happened():
-        if time.monotonic() > give_up:
-            raise TimeoutError("The conversation did not come to its end.")
-        await pilot.pause(0.02)
 
 
 def without_fonts(svg: str) -> str:
@@ -108,4 +96,4 @@ def without_fonts(svg: str) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(draw(TARGET))
+    asyncio.run(asyncio.wait_for(draw(TARGET), timeout=60))

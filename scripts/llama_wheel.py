@@ -1,9 +1,9 @@
 """Prints the path of a llama-cpp-python wheel that runs on this machine, compiling it once: `python llama_wheel.py`.
 
-Promises a wheel of the version in constraints.txt that runs on any CPU of this kind; the default build picks up
-whatever this one CPU has, and crashes on some. The wheel is kept outside the checkout, in a folder that is named for
-all that it depends on, so that the next checkout finds it. LLAMA_WHEEL names a prebuilt wheel to take instead, a path or
-an address; options in CMAKE_ARGS are added to ours. Needs pip, and nothing else that is not in Python.
+Promises a wheel of the version in constraints.txt that runs on any CPU of this kind; the default build is made for this
+one CPU, and crashes on some. The wheel is kept outside the checkout, in a folder named for all that it depends on, so
+that the next checkout finds it. LLAMA_WHEEL names a prebuilt wheel to take instead, a path or an address; options in
+CMAKE_ARGS are added to ours. Needs pip, and nothing else that does not come with Python.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ def cache_folder(version: str) -> Path:
     parts = [
         f"llama-cpp-python-{version}",
         f"cp{sys.version_info.major}{sys.version_info.minor}",
-        sysconfig.get_platform() + "".join(platform.libc_ver()),
+        sysconfig.get_platform(),
+        "".join(platform.libc_ver()),
         hashlib.sha256(flags.encode()).hexdigest()[:8],
     ]
-    return cache / "recollect" / "wheels" / "-".join(parts)
+    return cache / "recollect" / "wheels" / "-".join(filter(None, parts))
 
 
 def build(version: str, folder: Path) -> Path:
@@ -85,12 +86,16 @@ def build(version: str, folder: Path) -> Path:
 
 def compile_wheel(version: str, work: Path) -> Path:
     own = shlex.join([*FLAGS, f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={INCLUDED}"])
-    command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "--wheel-dir", str(work)]
+    command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps"]
     # Without its cache, or pip hands out a wheel that it once built with other flags.
-    command += ["--no-cache-dir", "--no-binary", "llama-cpp-python", f"llama-cpp-python=={version}"]
+    command += ["--no-cache-dir", "--no-binary", "llama-cpp-python", "--wheel-dir", str(work)]
+    command += [f"llama-cpp-python=={version}"]
+    env = os.environ | {"CMAKE_ARGS": f"{own} {os.environ.get('CMAKE_ARGS', '')}".strip()}
+    # Where it is set, as in a Nix shell, ggml leaves out AVX2 as well.
+    env.pop("SOURCE_DATE_EPOCH", None)
     result = subprocess.run(
         command,
-        env=os.environ | {"CMAKE_ARGS": f"{own} {os.environ.get('CMAKE_ARGS', '')}".strip()},
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -100,7 +105,7 @@ def compile_wheel(version: str, work: Path) -> Path:
     built = list(work.glob("*.whl"))
     if result.returncode or not built:
         print("\n".join(result.stdout.splitlines()[-LAST_LINES:]), file=sys.stderr)
-        fail("llama-cpp-python could not be built; the reason stands above. LLAMA_WHEEL takes a prebuilt wheel instead.")
+        fail("llama-cpp-python could not be built, as said above. LLAMA_WHEEL names a prebuilt wheel to take instead.")
     return built[0]
 
 

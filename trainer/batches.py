@@ -43,6 +43,10 @@ class Rows:
         return same & torch.ones(length, length, dtype=torch.bool).tril()
 
 
+Document = tuple[list[int], list[int]]
+"""The tokens of a prompt and of its completion."""
+
+
 class Encoder:
     """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text."""
 
@@ -55,7 +59,7 @@ class Encoder:
     def _text(self, text: str) -> list[int]:
         return self._plain.encode(text, add_special_tokens=False).ids
 
-    def encode(self, example: Example) -> tuple[list[int], list[int]]:
+    def encode(self, example: Example) -> Document:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""
         prompt = render(example.prompt, self._text, self._control, budget=UNLIMITED)
         return prompt, [*self._text(example.completion), self.end]
@@ -69,21 +73,29 @@ class Shape:
     length: int
 
 
-def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, repeats: float = 0.0) -> Rows:
-    """Shard `number`, a share `repeats` of whose documents are random tokens said twice.
+def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, repeated: float = 0.0) -> Rows:
+    """Shard `number`, a share `repeated` of whose documents are random tokens said twice.
 
     Copying is what a small model finds hardest to learn, and random repeats teach nothing but copying.
     """
     rng = Random(f"{wordings.split} {seed} {number}")
-    documents = _shuffled(_documents(encoder, wordings, rng, repeats, shape.length), shape.rows * 4, rng)
+    return _packed(_shuffled(_documents(encoder, wordings, rng, repeated, shape.length), shape.rows * 4, rng), shape, encoder)
+
+
+def repeats(encoder: Encoder, seed: int, shape: Shape) -> Rows:
+    """Rows of nothing but random tokens said twice, to measure copying by."""
+    rng = Random(f"repeats {seed}")
+    return _packed(iter(lambda: _repeat(encoder, rng), None), shape, encoder)
+
+
+def _packed(documents: Iterator[Document], shape: Shape, encoder: Encoder) -> Rows:
     waiting: list[Document] = []
-    packed = [_pack(documents, waiting, shape.length) for _ in range(shape.rows)]
     tokens = torch.full((shape.rows, shape.length), encoder.pad)
     labels = torch.full((shape.rows, shape.length), IGNORED)
     numbers = torch.full((shape.rows, shape.length), -1)
-    for r, row in enumerate(packed):
+    for r in range(shape.rows):
         at = 0
-        for n, (prompt, completion) in enumerate(row):
+        for n, (prompt, completion) in enumerate(_pack(documents, waiting, shape.length)):
             start, end = at + len(prompt), at + len(prompt) + len(completion)
             tokens[r, at:end] = torch.tensor(prompt + completion)
             labels[r, start - 1 : end - 1] = torch.tensor(completion)
@@ -92,20 +104,18 @@ def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: S
     return Rows(tokens, labels, numbers)
 
 
-Document = tuple[list[int], list[int]]
-
-
 def _documents(
-    encoder: Encoder, wordings: Wordings, rng: Random, repeats: float, longest: int
+    encoder: Encoder, wordings: Wordings, rng: Random, repeated: float, longest: int
 ) -> Iterator[Document]:
+    """Documents of at most `longest` tokens, without end."""
     while True:
         life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48))
         for example in examples(life, wordings, rng):
+            while rng.random() < repeated:
+                yield _repeat(encoder, rng)
             document = encoder.encode(example)
             if len(document[0]) + len(document[1]) <= longest:
                 yield document
-            if rng.random() < repeats:
-                yield _repeat(encoder, rng)
 
 
 def _repeat(encoder: Encoder, rng: Random) -> Document:

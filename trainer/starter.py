@@ -14,18 +14,18 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerFast
 
-from trainer.batches import Encoder, Rows, Shape, shard
+from trainer.batches import Encoder, Rows, Shape, repeats, shard
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import examples
-from trainer.pretrain import Schedule, Trainer, starter_config
+from trainer.pretrain import Schedule, Trainer, new_model, starter_config
 from trainer.tokenizer import train_tokenizer
 
 VOCABULARY = 4096
 TOKENIZER_LIVES = 600
-WATCHED = Shape(128, 256)
+WATCHED = Shape(96, 256)
 """Rows of each split on which a run is watched."""
 
 
@@ -36,13 +36,16 @@ def train(folder: Path, seed: int, schedule: Schedule, threads: int) -> Path:
     train_words, dev_words = Wordings.load(Split.TRAIN), Wordings.load(Split.DEV)
     tokenizer = _tokenizer(folder / "tokenizer", train_words, seed)
     encoder = Encoder(tokenizer)
-    torch.manual_seed(seed)
-    model = Qwen2ForCausalLM(starter_config(encoder.vocabulary, encoder.end, encoder.pad))
+    model = new_model(starter_config(encoder.vocabulary, encoder.end, encoder.pad), seed)
     trainer = Trainer(model, schedule, folder)
-    watched = {"dev": shard(encoder, dev_words, seed, 0, WATCHED), "train": shard(encoder, train_words, seed, -1, WATCHED)}
+    watched = {
+        "dev": shard(encoder, dev_words, seed, 0, WATCHED),
+        "train": shard(encoder, train_words, seed, -1, WATCHED),
+        "copying": repeats(encoder, seed, WATCHED),
+    }
 
-    def make_shard(number: int, shape: Shape, repeats: float) -> Rows:
-        return shard(encoder, train_words, seed, number, shape, repeats)
+    def make_shard(number: int, shape: Shape, repeated: float) -> Rows:
+        return shard(encoder, train_words, seed, number, shape, repeated)
 
     def check() -> dict[str, float]:
         return {name: round(_share_exact(trainer, rows), 4) for name, rows in watched.items()}

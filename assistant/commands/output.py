@@ -6,7 +6,6 @@ Promises that data that could not be written is an error and never lost in silen
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 from assistant.errors import StorageError
 
 
-class OutputClosed(Exception):  # noqa: N818
+class OutputClosed(Exception):
     """Whoever read standard output has gone, as `head` does: no error, but nobody is left to write for."""
 
 
@@ -27,18 +26,11 @@ def print_data(text: str, *, end: str = "\n") -> None:
         sys.stdout.write(text + end)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        _give_up_output()
         raise OutputClosed from error
     except OSError as error:
-        _give_up_output()
         raise StorageError(
             f"Standard output cannot be written ({error.strerror}).", "What was asked for has been done all the same."
         ) from error
-
-
-def _give_up_output() -> None:
-    """Python flushes once more when it ends; what is left must then go somewhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: Any) -> None:

@@ -11,16 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from assistant.agents.answer import AnswerAgent, Reply
 from assistant.agents.completions import Malformed
 from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
-from assistant.conversation.inputs import clean_text, title_of
+from assistant.conversation.inputs import clean_text, title_of, without_controls
 from assistant.memory.bank import ItemKind, Memory, MemoryBank, Message, MessageRole, MessageState
 
 CHECKPOINT_SECONDS = 0.5
-HISTORY_MESSAGES = 4
-"""As many messages as the models see before a question in training; more would only be noise to them."""
+HISTORY_TURNS = 2
+"""As many turns as the models see before a message in training; more would only be noise to them."""
+MESSAGES_LOOKED_THROUGH = 12
+"""How far back those turns are looked for, messages that got no reply included."""
 MEMORIES_OFFERED = 8
 
 
@@ -121,8 +124,10 @@ class Chat:
         draft = _Draft(self._bank, message.conversation_id)
 
         def receive(piece: str) -> None:
-            draft.add(piece)
-            on_event(AnswerText(piece))
+            # The grammar keeps only ASCII's control characters out.
+            shown = without_controls(piece)
+            draft.add(shown)
+            on_event(AnswerText(shown))
 
         try:
             reply = self._agent.reply(
@@ -140,14 +145,20 @@ class Chat:
         return turn
 
     def _history(self, message: Message) -> list[ChatMessage]:
-        before = self._bank.messages(message.conversation_id, limit=HISTORY_MESSAGES, before_id=message.id)
-        return [ChatMessage(Role(m.role.value), m.text) for m in before if m.text]
+        """The turns before `message`, as they were said; a message without a reply is none."""
+        before = self._bank.messages(message.conversation_id, limit=MESSAGES_LOOKED_THROUGH, before_id=message.id)
+        turns = [
+            (ChatMessage(Role.USER, said.text), ChatMessage(Role.ASSISTANT, reply.text))
+            for said, reply in pairwise(before)
+            if said.role is MessageRole.USER and reply.role is MessageRole.ASSISTANT and reply.text
+        ]
+        return [part for turn in turns[-HISTORY_TURNS:] for part in turn]
 
     def _finish(self, message: Message, reply: Reply, draft: _Draft, memories: Sequence[Memory]) -> Turn:
         stopped = reply.completion.finish_reason is FinishReason.CANCELLED
         malformed = None if stopped else reply.malformed
         # Stopped while still naming memories, the agent returns that line; nobody has seen it as an answer.
-        text = draft.text.strip() if stopped and reply.malformed else reply.answer.text
+        text = draft.text.strip() if stopped and reply.malformed else without_controls(reply.answer.text)
         saved = draft.finish(text, MessageState.STOPPED if stopped else MessageState.COMPLETE)
         citations = tuple(memories[short_id - 1] for short_id in reply.answer.ids)
         if citations:

@@ -28,10 +28,15 @@ def clean_text(text: str, *, max_characters: int = MAX_CHARACTERS) -> str:
     except UnicodeEncodeError as error:
         raise InputError("The text is not valid UTF-8.", "Convert it to UTF-8 first.") from error
     unified = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    cleaned = "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    cleaned = without_controls(unified).strip()
     if not cleaned:
         raise InputError("The text is empty.", "Write something and send it again.")
     return cleaned
+
+
+def without_controls(text: str) -> str:
+    """`text` without the characters that a terminal would act on; newlines and tabs stay."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
 
 
 def title_of(text: str) -> str:

@@ -25,8 +25,8 @@ from assistant.tui.themes import DARK, LIGHT
 class RecollectApp(App[None]):
     """The assistant in a terminal; `return_code` is then 0, or that of the error that kept the bank shut.
 
-    `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or None
-    if there is none, and may raise StorageError. Both are called in a thread, `open_bank` perhaps again after a failure.
+    `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or
+    None if there is none, and may raise StorageError. Both are called in a thread, and again after a failure.
     `memories_offered` is how many memories the model is used to being offered.
     """
 

@@ -32,7 +32,7 @@ WINDOW = 60
 PAGE = 40
 """Messages that are added when one goes back."""
 GRACE_SECONDS = 2.0
-"""How long an answer waits for the manager to finish a job, so that it knows what was just said, before it goes first."""
+"""How long an answer waits for the manager, so that it knows what was just said, before it goes first."""
 CLOSE_SECONDS = 3.0
 """How long `close` waits for each thread. The engine ends a stopped generation within one second."""
 _JOURNAL_SEEN = 100

@@ -202,14 +202,29 @@ def test_a_reply_without_form_is_shown_as_it_is_and_kept_for_review(bank):
     assert held.source_message_id == turn.reply.id
 
 
-def test_stopped_and_empty_replies_do_not_confuse_the_history(bank):
-    cancel = threading.Event()
-    cancel.set()
-    generator = ScriptedGenerator(answer=["Memories: none\nAnswer: a", "Memories: none\nAnswer: b"])
+def test_a_reply_cannot_steer_the_terminal(bank):
+    events = []
+    turn = chat_of(bank, "Memories: none\nAnswer: one\x9b2J\n\ttwo").send(
+        "Hello there.", conversation_id=None, on_event=events.append
+    )
+    assert turn.reply.text == "one2J\n\ttwo"
+    assert "".join(event.text for event in events if isinstance(event, AnswerText)) == "one2J\n\ttwo"
+
+
+def test_messages_without_a_reply_are_no_part_of_the_history(bank):
+    stopped = threading.Event()
+    stopped.set()
+    generator = ScriptedGenerator(default_answer="Memories: none\nAnswer: Yes.")
     chat = Chat(bank, AnswerAgent(generator))
-    first = chat.send("One.", conversation_id=None, cancel=cancel)
-    chat.send("Two.", conversation_id=first.message.conversation_id)
-    assert generator.calls[1].prompt[1:-1] == (ChatMessage(Role.USER, "One."),)
+    conversation = bank.new_conversation("")
+    chat.send("Answered.", conversation_id=conversation.id)
+    save_message(bank, "The engine died.", conversation.id)
+    chat.send("Stopped before a word.", conversation_id=conversation.id, cancel=stopped)
+    chat.send("And now?", conversation_id=conversation.id)
+    assert generator.calls[2].prompt[1:-1] == (
+        ChatMessage(Role.USER, "Answered."),
+        ChatMessage(Role.ASSISTANT, "Yes."),
+    )
 
 
 def test_a_saved_message_can_be_answered_later(bank):

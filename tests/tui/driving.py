@@ -16,7 +16,7 @@ from assistant.tui.session import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class ScriptedEngine(FakeEmbedder):

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action
@@ -99,10 +100,11 @@ async def test_a_message_sent_while_the_model_loads_is_saved_at_once_and_answere
         await sees(pilot, "Hello!")
 
 
-async def test_a_new_line_is_begun_in_the_order_of_the_keys(tmp_path: Path) -> None:
+async def test_keys_that_come_faster_than_they_are_handled_keep_their_order(tmp_path: Path) -> None:
     engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: Yes."], manager=["NOOP"]))
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
-        await pilot.press("o", "n", "e", "ctrl+j", "t", "w", "o", "shift+enter", "x", "enter")
+        for key in ("o", "n", "e", "ctrl+j", "t", "w", "o", "shift+enter", "x", "enter"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await sees(pilot, "Yes.")
     assert engine.script.calls[0].question.endswith("Now: User: one two x")
     with MemoryBank.open(tmp_path / "recollect.db") as bank:

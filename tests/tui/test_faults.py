@@ -13,7 +13,7 @@ from assistant.memory.bank import MemoryBank, MessageState
 from assistant.tui.app import RecollectApp
 from assistant.tui.session import ChatEngine
 from assistant.tui.widgets.composer import Composer
-from tests.scripted import ScriptedGenerator
+from tests.scripted import Breaks, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 
 pytestmark = pytest.mark.asyncio
@@ -54,11 +54,8 @@ async def test_a_model_that_does_not_load_is_told_of_and_tried_again_with_the_ne
 
 
 async def test_a_crash_in_the_middle_of_an_answer_keeps_its_beginning_and_can_be_tried_again(tmp_path: Path) -> None:
-    script = ScriptedGenerator(
-        answer=["Memories: none\nAnswer: one two three", "Memories: none\nAnswer: All of it."],
-        default_manager="NOOP",
-        break_after=(5, CRASH),
-    )
+    breaks = Breaks("Memories: none\nAnswer: one two", CRASH)
+    script = ScriptedGenerator(answer=[breaks, "Memories: none\nAnswer: All of it."], default_manager="NOOP")
     async with app_with(tmp_path, ScriptedEngine(script)).run_test(size=(100, 30)) as pilot:
         await say(pilot, "Count.")
         await sees(pilot, "one two\n    cut off here")
@@ -100,7 +97,7 @@ async def test_a_bank_of_a_later_version_is_explained_and_ends_with_exit_code_4(
 
     app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator()), too_new)
     async with app.run_test(size=(80, 24)) as pilot:
-        await sees(pilot, "The database was written by a later version of Recollect. Update Recollect.")
+        await sees(pilot, "The database was written by a later version of Recollect. Update")
         await say(pilot, "Do not lose me")
         await until(pilot, lambda: pilot.app.screen.query_one(Composer).text == "Do not lose me")
         await pilot.press("ctrl+q")
@@ -147,8 +144,9 @@ async def test_a_message_whose_answer_was_lost_can_be_answered_after_a_restart(t
 
 
 async def test_a_bug_in_a_thread_ends_the_app_instead_of_leaving_it_waiting(tmp_path: Path) -> None:
-    engine = ScriptedEngine(ScriptedGenerator(answer=[ZeroDivisionError("a bug")]))
+    engine = ScriptedEngine(ScriptedGenerator(answer=[Breaks("", ZeroDivisionError("a bug"))]))
+    app = app_with(tmp_path, engine)
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=(80, 24)) as pilot:
             await say(pilot, "Hello?")
-            await until(pilot, lambda: False)
+            await until(pilot, lambda: app.return_code == 1)

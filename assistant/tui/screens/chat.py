@@ -54,13 +54,13 @@ class ChatScreen(Screen[None]):
         self._frames: Timer
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="head"):
-            yield Static("recollect", id="name")
-            yield Static(id="title")
         with Vertical(id="column"):
+            with Horizontal(id="head"):
+                yield Static("recollect", id="name")
+                yield Static(id="title")
             yield Transcript()
             yield Composer()
-        yield StatusLine()
+            yield StatusLine()
 
     def on_mount(self) -> None:
         self.query_one(Composer).focus()

@@ -79,12 +79,13 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def show_earlier(self, entries: Sequence[Entry], *, earlier: bool) -> None:
         """Puts these entries before the first one, without moving what is being read."""
-        height = self.virtual_size.height
+        first = self._said()[0]
+        height_on_screen = first.virtual_region.y - self.scroll_y
+        self.release_anchor()
         await self.query(EarlierLine).remove()
         widgets: list[Widget] = [EarlierLine()] if earlier else []
         await self.mount_all([*widgets, *_widgets(entries, None)], before=0)
-        self.release_anchor()
-        self.call_after_refresh(lambda: self.scroll_relative(y=self.virtual_size.height - height, animate=False))
+        self.call_after_refresh(lambda: self.scroll_to(y=first.virtual_region.y - height_on_screen, animate=False))
 
     @property
     def first_message_id(self) -> int | None:

@@ -1,0 +1,147 @@
+"""The app starts at once and never waits for what is slow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from assistant.memory.bank import MemoryBank
+from assistant.tui.app import RecollectApp
+from assistant.tui.lane import Lane
+from assistant.tui.session import ChatEngine
+from assistant.tui.widgets.composer import Composer
+from tests.scripted import ScriptedGenerator
+from tests.tui.driving import ScriptedEngine, say, screen_text, sees, until
+
+FIRST_PAINT = """
+import asyncio, sys, threading
+from assistant.tui.app import RecollectApp
+
+opened = threading.Event()
+
+def make_engine():
+    opened.wait()
+    from assistant.errors import EngineError
+    raise EngineError("over")
+
+def open_bank(embedder):
+    from assistant.errors import StorageError
+    raise StorageError("over")
+
+async def main():
+    async with RecollectApp(make_engine, open_bank).run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("h", "i")
+        assert pilot.app.screen.query_one("Composer").text == "hi"
+        print(sorted({"llama_cpp", "numpy", "apsw", "torch", "sqlite3"} & set(sys.modules)))
+        opened.set()
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_paint_imports_neither_the_model_nor_the_database() -> None:
+    ran = subprocess.run([sys.executable, "-c", FIRST_PAINT], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.returncode) == ("[]\n", 0), ran.stderr
+
+
+@pytest.mark.asyncio
+async def test_typing_works_while_the_bank_is_still_opening(tmp_path: Path) -> None:
+    may_open = threading.Event()
+
+    def slow_bank(embedder: ChatEngine | None) -> MemoryBank:
+        may_open.wait()
+        return MemoryBank.open(tmp_path / "recollect.db", embedder)
+
+    script = ScriptedGenerator(answer=["Memories: none\nAnswer: Here I am."], default_manager="NOOP")
+    async with RecollectApp(lambda: ScriptedEngine(script), slow_bank).run_test(size=(80, 24)) as pilot:
+        await say(pilot, "Are you there?")
+        await pilot.press(*"more")
+        assert pilot.app.screen.query_one(Composer).text == "more"
+        assert "loading the model" in screen_text(pilot)
+        may_open.set()
+        await sees(pilot, "Here I am.")
+
+
+@pytest.mark.asyncio
+async def test_an_undo_does_not_wait_for_the_answer_that_streams(tmp_path: Path) -> None:
+    with MemoryBank.open(tmp_path / "recollect.db") as bank:
+        bank.add("User has a cat.")
+    script = ScriptedGenerator(answer=["Memories: none\nAnswer: one two three"], default_manager="NOOP")
+    engine = ScriptedEngine(script, pause_after=5)
+    app = RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await say(pilot, "Count.")
+        await sees(pilot, "one two▍")
+        await pilot.press("ctrl+z")
+        await sees(pilot, "taken back: User has a cat.")
+        assert "one two▍" in screen_text(pilot)
+
+
+@pytest.mark.asyncio
+async def test_a_message_waits_only_a_moment_for_the_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant.tui.session.GRACE_SECONDS", 0.05)
+    reading = threading.Event()
+    answers = ["Memories: none\nAnswer: First.", "Memories: none\nAnswer: Second."]
+
+    class SlowManager(ScriptedEngine):
+        def generate(self, *args: object, **named: object) -> object:  # type: ignore[override]
+            cancel = named["cancel"]
+            if args[0] == "manager" and not reading.is_set():
+                reading.set()
+                assert isinstance(cancel, threading.Event)
+                assert cancel.wait(60)
+            return super().generate(*args, **named)  # type: ignore[arg-type]
+
+    engine = SlowManager(ScriptedGenerator(answer=answers, manager=["ignored"], default_manager="NOOP"))
+    app = RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await say(pilot, "One.")
+        await sees(pilot, "First.")
+        await until(pilot, reading.is_set)
+        await say(pilot, "Two.")
+        await sees(pilot, "Second.")
+        with MemoryBank.open(tmp_path / "recollect.db") as other:
+            await until(pilot, lambda: other.pending_jobs() == 0)
+            assert [row.status for row in other.operations()] == ["applied", "applied"]
+
+
+def test_a_lane_does_its_work_in_order_and_tells_of_bugs() -> None:
+    bugs: list[BaseException] = []
+    done: list[int] = []
+    lane = Lane("test", bugs.append)
+    error = ValueError("a bug")
+
+    def fail() -> None:
+        raise error
+
+    for work in (lambda: done.append(1), fail, lambda: done.append(2)):
+        lane.put(work)
+    lane.close(drop=False)
+    lane.put(lambda: done.append(3))
+    lane.join(60)
+    assert (done, bugs) == ([1, 2], [error])
+
+
+def test_a_lane_that_is_closed_may_drop_what_has_not_begun() -> None:
+    begun, go = threading.Event(), threading.Event()
+    done: list[int] = []
+    lane = Lane("test", lambda error: None)
+
+    def first() -> None:
+        begun.set()
+        go.wait(60)
+        done.append(1)
+
+    lane.put(first)
+    lane.put(lambda: done.append(2))
+    begun.wait(60)
+    assert lane.is_waited_for
+    lane.close(drop=True)
+    go.set()
+    lane.join(60)
+    assert done == [1]

@@ -1,0 +1,106 @@
+"""From a finished starter run to the files that ship: GGUF, scores through llama.cpp, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+
+from assistant.llm.engine import Engine
+from assistant.llm.manifest import MANIFEST, TEMPLATE, ModelFile
+from assistant.paths import Paths
+from trainer.data.wordings import Split
+from trainer.examples import HISTORY_MESSAGES, MAX_OFFERED
+from trainer.export.qwen2 import About, convert
+from trainer.lives_evaluation import Scores, evaluate
+
+NAME = "recollect-starter"
+LICENCE = "Apache-2.0"
+CONTEXT = 1024
+MOST_BYTES = 25_000_000
+TEST_LIVES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a model comes from: the command that makes it again, its seed, and the commit of the code."""
+
+    command: str
+    seed: int
+    commit: str
+
+
+def export(model: Path, target: Path) -> None:
+    """Writes the model of a finished run as Q8_0 to `target`."""
+    about = About(NAME, LICENCE, "Memory Manager and Answer Agent, trained from scratch on simulated lives", CONTEXT)
+    convert(model, target, about, gguf.GGMLQuantizationType.Q8_0)
+    if target.stat().st_size > MOST_BYTES:
+        raise SystemExit(f"{target} has {target.stat().st_size} bytes, more than the {MOST_BYTES} that may ship.")
+
+
+def score(model: Path, split: Split, lives: int, say: Callable[[str], None], *, threads: int | None = None) -> Scores:
+    """The scores of a GGUF file on `lives` lives of `split`, through the app's own code.
+
+    Search is by meaning too if the embedder is set up, as in the app.
+    """
+    embedder = Paths.default().embedder
+    log_file = model.with_suffix(".log")
+    file = ModelFile(model.stem, model, context=CONTEXT, memories_offered=MAX_OFFERED)
+    with Engine(file, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
+        engine.ready(timeout=60)
+        scores = evaluate(engine, engine if embedder.exists() else None, split, lives, say=say)
+    log_file.unlink(missing_ok=True)
+    return scores
+
+
+def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[str, float]) -> None:
+    """Puts a GGUF file into the folder `models` and describes it in the manifest there."""
+    models.mkdir(parents=True, exist_ok=True)
+    shipped = models / f"{NAME}.gguf"
+    partial = shipped.with_name(shipped.name + ".partial")
+    shutil.copyfile(built, partial)
+    partial.replace(shipped)
+    digest = hashlib.sha256(shipped.read_bytes()).hexdigest()
+    lines = [
+        "# Written by `recollect-train starter`. The first model is the one the assistant uses.",
+        "[[model]]",
+        f'name = "{NAME}"',
+        f'file = "{shipped.name}"',
+        f'sha256 = "{digest}"',
+        f"size = {shipped.stat().st_size}",
+        "parents = []",
+        f'command = "{provenance.command}"',
+        f"seed = {provenance.seed}",
+        f'commit = "{provenance.commit}"',
+        f'licence = "{LICENCE}"',
+        f"context = {CONTEXT}",
+        f'template = "{TEMPLATE}"',
+        f"memories_offered = {MAX_OFFERED}",
+        f"history_messages = {HISTORY_MESSAGES}",
+        "",
+        "[model.scores]",
+        *(f"{name} = {share:.4f}" for name, share in scores.items()),
+    ]
+    manifest = models / f"{MANIFEST}.partial"
+    manifest.write_text("\n".join(lines) + "\n", "utf-8")
+    manifest.replace(models / MANIFEST)
+
+
+def commit_of(folder: Path) -> str:
+    """The commit of the code in `folder`, with "+changes" if the working tree differs; "unknown" outside of git."""
+    try:
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        return head + ("+changes" if _git(folder, "status", "--porcelain", "trainer", "assistant") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
