@@ -26,7 +26,7 @@ from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.paths import Paths
 from tests.conversation.recorded import sample, write
-from tests.scripted import Breaks, ScriptedGenerator
+from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator
 from tests.tiny_model import tiny_model
 
 BUDDY = "User has a dog named Buddy."
@@ -56,13 +56,13 @@ def recollect(*arguments, stdin=b"", **options):
     return subprocess.run(command, input=stdin, capture_output=True, cwd="/", check=False, timeout=120, **options)
 
 
-def scripted(*, answer=(), manager=(), before=lambda: None, **defaults):
+def scripted(*, answer=(), manager=(), embedder=None, before=lambda: None, **defaults):
     """What `main` takes in place of the real models."""
     generator = ScriptedGenerator(answer=answer, manager=manager, **defaults)
 
     @contextmanager
     def open_models(paths):
-        yield Models(generator, None, 8, before)
+        yield Models(generator, embedder, 8, before)
 
     return open_models
 
@@ -74,8 +74,10 @@ def run(capsys, *arguments, **script):
     return code, printed.out, printed.err
 
 
-def feed(monkeypatch, data):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+def feed(monkeypatch, data, *, terminal=False):
+    stdin = io.TextIOWrapper(io.BytesIO(data))
+    stdin.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stdin", stdin)
 
 
 # Starting
@@ -178,6 +180,16 @@ def test_a_purge_asks_for_yes_where_nobody_can_be_asked_and_then_wipes_the_text(
     assert not any(b"swordfish" in content for content in files)
 
 
+@pytest.mark.parametrize(("typed", "code", "left"), [(b"y\n", 0, 0), (b"Yes\n", 0, 0), (b"\n", 130, 1), (b"", 130, 1)])
+def test_on_a_terminal_a_purge_asks_first(bank, capsys, monkeypatch, typed, code, left):
+    bank.add(BUDDY)
+    feed(monkeypatch, typed, terminal=True)
+    ended, out, err = run(capsys, "memory", "forget", "1", "--purge")
+    assert (ended, out) == (code, "")
+    assert err.startswith(f"Wipe memory 1 for good: {BUDDY}? [y/N] ")
+    assert len(bank.memories()) == left
+
+
 def test_an_operation_is_undone_by_its_number(bank, capsys):
     bank.add(BUDDY)
     bank.add("User lives in Oslo.")
@@ -208,6 +220,27 @@ def test_a_search_that_finds_nothing_says_how_it_searched(bank, capsys):
     bank.add(BUDDY)
     assert run(capsys, "memory", "search", "violin") == (0, "", "No memory fits (searched by text).\n")
     assert run(capsys, "memory", "search", "violin", "--json") == (0, "[]\n", "")
+
+
+def test_with_an_embedder_memories_are_also_found_by_their_meaning(bank, data, capsys):
+    bank.add(BUDDY)
+    Paths(data).create()
+    Paths(data).embedder.touch()
+    code, out, _ = run(capsys, "memory", "search", "a dog", "--json", embedder=FakeEmbedder())
+    assert code == 0
+    assert [(memory["id"], memory["matched_by"]) for memory in json.loads(out)] == [(1, "both")]
+
+
+def test_an_embedder_that_cannot_be_started_leaves_the_search_by_text(bank, data, capsys):
+    bank.add(BUDDY)
+    Paths(data).create()
+    Paths(data).embedder.touch()
+
+    def open_models(paths):
+        raise ModelFileError("No model came with this copy of Recollect.")
+
+    assert cli.main(["memory", "search", "dog", "--json"], open_models) == 0
+    assert [memory["matched_by"] for memory in json.loads(capsys.readouterr().out)] == ["text"]
 
 
 def test_a_memory_is_shown_with_its_message_and_all_that_was_done_to_it(bank, capsys):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 import torch
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from assistant.llm.chatml import ControlTokens, render
@@ -51,7 +52,8 @@ class Encoder:
     """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._plain = tokenizer.backend_tokenizer
+        self._plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._plain.encode_special_tokens = True  # "<|im_end|>" in a message is text.
         start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
         self._control = ControlTokens(start, self.end)
         self.vocabulary = len(tokenizer)

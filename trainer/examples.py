@@ -21,7 +21,8 @@ from trainer.data.wordings import Wordings
 MAX_OFFERED = 8
 HISTORY_MESSAGES = 4
 """How much of the conversation the Answer Agent is trained to see, at most."""
-HISTORY_SHARE = 0.4
+HISTORY_SHARE = 0.5
+EARLIER_SHARE = 0.6
 STATEMENT_REPLY_SHARE = 0.08
 SMALLTALK_REPLY_SHARE = 0.5
 
@@ -97,7 +98,7 @@ def _manager_example(turn: Turn, earlier: list[str], rng: Random) -> Example:
     if turn.kind == "known already":
         needed = [_restated(turn)]
     offered = _offer(needed, list(turn.known), near, rng)
-    before = earlier[-rng.randint(0, 2) :] if earlier and rng.random() < 0.4 else []
+    before = earlier[-rng.randint(1, 2) :] if rng.random() < EARLIER_SHARE else []
     prompt = manager_prompt(turn.text, offered, speaker=turn.speaker, earlier=before)
     return Example(Agent.MANAGER, prompt, format_operations(gold_operations(turn.changes, offered)))
 

@@ -27,7 +27,7 @@ EMBEDDING_SCALE = 0.06
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 8_000
+    steps: int = 7_400
     tokens_a_step: int = 4096
     row: int = 256
     long_row: int = 512
@@ -36,16 +36,16 @@ class Schedule:
     prompt_weight: float = 0.2
     """Weight of the loss on prompts, on a quarter of their tokens: names that come again there teach copying early."""
     muon_rate: float = 0.003
-    adam_rate: float = 0.0005
+    adam_rate: float = 0.0007
     weight_decay: float = 0.05
     warmup: int = 100
     decay: float = 0.4
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.03 by `repeats_until`."""
-    repeats_until: int = 500
+    repeats_until: int = 200
     steps_a_shard: int = 32
-    check_every: int = 500
-    save_every: int = 500
+    check_every: int = 200
+    save_every: int = 200
 
     def factor(self, step: int) -> float:
         falling = (self.steps - step) / (self.steps * self.decay)

@@ -24,7 +24,7 @@ MONTHS = (
 )  # fmt: skip
 _SESSION = re.compile(r"session_(\d+)")
 _DATE = re.compile(r"(0?[1-9]|1[0-2]):(\d{2}) ([ap])m on (\d{1,2}) ([A-Za-z]+),? (\d{4})")
-_FORMAT_HINT = "It must be a JSON list of LoCoMo conversations; docs/file-formats.md shows one."
+_FORMAT_HINT = "It must be a JSON list of {sample_id, conversation}, as in LoCoMo's own file."
 
 
 @dataclass(frozen=True, slots=True)

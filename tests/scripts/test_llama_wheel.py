@@ -46,7 +46,9 @@ def test_without_a_compiler_it_says_how_to_get_one(llama_wheel: ModuleType, tmp_
     result = run(PATH=str(tmp_path))
     assert result.returncode == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("recollect: A C++ compiler is needed once, and c++ and g++ and clang++ cannot be run.")
+    assert result.stderr.startswith(
+        "recollect: A C++ compiler is needed once, and c++ and g++ and clang++ cannot be run."
+    )
     assert "xcode-select --install" in result.stderr
 
 

@@ -42,7 +42,7 @@ async def test_an_empty_app_says_what_it_is_for(tmp_path: Path) -> None:
 
 
 async def test_two_dogs_become_one_memory_that_the_third_answer_names(tmp_path: Path) -> None:
-    async with app_with(tmp_path, dogs()).run_test(size=(100, 40)) as pilot:
+    async with app_with(tmp_path, dogs()).run_test(size=(96, 40)) as pilot:
         await say(pilot, "I adopted a dog named Buddy.")
         await sees(pilot, "Welcome home, Buddy.")
         await sees(pilot, "remembered: User has a dog named Buddy. · undo")
@@ -123,7 +123,7 @@ async def test_typing_goes_into_the_box_from_wherever_the_focus_is(tmp_path: Pat
 
 async def test_a_reply_of_the_manager_that_makes_no_sense_is_shown_for_review(tmp_path: Path) -> None:
     engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: Fine."], manager=["REMEMBER it all"]))
-    async with app_with(tmp_path, engine).run_test(size=(100, 24)) as pilot:
+    async with app_with(tmp_path, engine).run_test(size=(96, 24)) as pilot:
         await say(pilot, "I moved.")
         await sees(pilot, "kept for review: ")
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
@@ -133,6 +133,6 @@ async def test_a_reply_of_the_manager_that_makes_no_sense_is_shown_for_review(tm
 
 async def test_an_answer_without_its_form_is_shown_as_it_came(tmp_path: Path) -> None:
     engine = ScriptedEngine(ScriptedGenerator(answer=["I forgot the form."], manager=["NOOP"]))
-    async with app_with(tmp_path, engine).run_test(size=(100, 24)) as pilot:
+    async with app_with(tmp_path, engine).run_test(size=(96, 24)) as pilot:
         await say(pilot, "Hello?")
         await sees(pilot, "I forgot the form.\n    not in the form asked for")

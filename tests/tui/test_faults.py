@@ -32,7 +32,7 @@ async def test_without_a_model_file_messages_are_saved_and_the_screen_says_what_
         raise MISSING
 
     app = RecollectApp(no_engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(96, 30)) as pilot:
         await sees(pilot, "The model file starter.gguf is missing. Put it back, or name another one.")
         await sees(pilot, "○ no model")
         await say(pilot, "I moved to Lisbon.")
@@ -44,7 +44,7 @@ async def test_a_model_that_does_not_load_is_told_of_and_tried_again_with_the_ne
     engine = ScriptedEngine(
         ScriptedGenerator(answer=["Memories: none\nAnswer: Hello."], default_manager="NOOP"), load_error=MISSING
     )
-    async with app_with(tmp_path, engine).run_test(size=(100, 30)) as pilot:
+    async with app_with(tmp_path, engine).run_test(size=(96, 30)) as pilot:
         await sees(pilot, "The model file starter.gguf is missing.")
         engine.load_error = None
         await say(pilot, "Hello?")
@@ -56,7 +56,7 @@ async def test_a_model_that_does_not_load_is_told_of_and_tried_again_with_the_ne
 async def test_a_crash_in_the_middle_of_an_answer_keeps_its_beginning_and_can_be_tried_again(tmp_path: Path) -> None:
     breaks = Breaks("Memories: none\nAnswer: one two", CRASH)
     script = ScriptedGenerator(answer=[breaks, "Memories: none\nAnswer: All of it."], default_manager="NOOP")
-    async with app_with(tmp_path, ScriptedEngine(script)).run_test(size=(100, 30)) as pilot:
+    async with app_with(tmp_path, ScriptedEngine(script)).run_test(size=(96, 30)) as pilot:
         await say(pilot, "Count.")
         await sees(pilot, "one two\n    cut off here")
         await sees(pilot, "The model process ended unexpectedly (signal 11). Its last words are in engine.log.")

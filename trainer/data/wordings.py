@@ -116,7 +116,8 @@ def invented_word(rng: Random) -> str:
 
 def invented_value(pool: str, rng: Random) -> str:
     """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has."""
-    word = invented_word(rng)
+    while split_of_value(word := invented_word(rng)) is not Split.TRAIN:
+        pass  # Chance must not make up a name that is held out.
     if pool == "companies" and rng.random() < 0.5:
         word += " " + invented_word(rng).capitalize()
     return word[0].upper() + word[1:] if pool in _CAPITAL_POOLS else word

@@ -1,0 +1,160 @@
+"""Simulated lives: nothing of the test split is seen in training, and the gold is what a person would expect."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import pytest
+
+from trainer.data import facts
+from trainer.data.lives import ABSTAIN, Change, Life, Storyteller
+from trainer.data.lives import TELLERS
+from trainer.data.simulate import simulate
+from trainer.data.wordings import OPEN_POOLS, Split, Wordings, fill, split_of_value, wordings_of
+
+WORDINGS = {split: Wordings.load(split) for split in Split}
+
+
+def test_every_wording_is_in_exactly_one_split() -> None:
+    said = {split: {line for pool in WORDINGS[split].say.values() for line in pool} for split in Split}
+
+    assert said[Split.TRAIN].isdisjoint(said[Split.TEST])
+    assert said[Split.TRAIN].isdisjoint(said[Split.DEV])
+    assert said[Split.DEV].isdisjoint(said[Split.TEST])
+
+
+@pytest.mark.parametrize("split", [Split.DEV, Split.TEST])
+def test_every_pool_has_wordings_in_every_split(split: Split) -> None:
+    assert WORDINGS[split].say.keys() == WORDINGS[Split.TRAIN].say.keys()
+    assert all(WORDINGS[split].say.values())
+
+
+def test_every_open_value_is_in_exactly_one_split() -> None:
+    for pool in OPEN_POOLS:
+        train, test = (set(WORDINGS[split].values[pool]) for split in (Split.TRAIN, Split.TEST))
+        assert train, pool
+        assert test, pool
+        assert train.isdisjoint(test), pool
+
+
+def test_training_lives_say_no_value_of_the_test_split() -> None:
+    """Looked for in what is said, not in the pools: in a thousand messages and their questions."""
+    held_out = {value for pool in ("first_names", "places", "companies") for value in WORDINGS[Split.TEST].values[pool]}
+    said = " ".join(
+        text
+        for number in range(40)
+        for turn in simulate(number, WORDINGS[Split.TRAIN]).turns
+        for text in (turn.text, *(question.text for question in turn.questions))
+    )
+
+    assert held_out & set(re.findall(r"[A-Z]\w+(?: [A-Z]\w+)?", said)) == set()
+
+
+def test_lives_of_the_test_split_speak_only_in_its_wordings() -> None:
+    patterns = [
+        re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(line)), re.IGNORECASE)
+        for pool, lines in WORDINGS[Split.TEST].say.items()
+        for line in lines
+    ]
+    for turn in simulate(7, WORDINGS[Split.TEST]).turns:
+        for question in turn.questions:
+            assert any(pattern.fullmatch(question.text) for pattern in patterns), question.text
+
+
+def test_the_same_seed_gives_the_same_life() -> None:
+    assert simulate("a", WORDINGS[Split.TRAIN]) == simulate("a", WORDINGS[Split.TRAIN])
+    assert simulate("a", WORDINGS[Split.TRAIN]) != simulate("b", WORDINGS[Split.TRAIN])
+
+
+def test_a_value_that_shares_its_first_word_shares_its_split() -> None:
+    assert split_of_value("Toyota") is split_of_value("Toyota Corolla")
+
+
+def test_a_small_pool_still_gives_the_test_split_two_wordings() -> None:
+    pool = ["one", "two", "three", "four", "five"]
+
+    assert len(wordings_of(pool, Split.TEST)) == 2
+    assert sorted(line for split in Split for line in wordings_of(pool, split)) == sorted(pool)
+
+
+@pytest.mark.parametrize(
+    ("wording", "slots", "text"),
+    [
+        ("I have a {x}.", {"x": "dog"}, "I have a dog."),
+        ("I have a {x}.", {"x": "iguana"}, "I have an iguana."),
+        ("A {x} called {y}!", {"x": "otter", "y": "Bo"}, "An otter called Bo!"),
+        ("I play a {x}.", {"x": "ukulele"}, "I play a ukulele."),
+    ],
+)
+def test_an_article_fits_the_value_after_it(wording: str, slots: dict[str, str], text: str) -> None:
+    assert fill(wording, **slots) == text
+
+
+def test_one_sentence_remembers_each_kind_of_fact() -> None:
+    assert facts.pet("User", "dog", ("Buddy",)).text == "User has a dog named Buddy."
+    assert facts.pet("User", "dog", ("Buddy", "Scout")).text == "User has two dogs named Buddy and Scout."
+    assert facts.allergy("Ann", ("milk", "nuts", "soy")).text == "Ann is allergic to milk, nuts and soy."
+    assert facts.job("User", "nurse", "").text == "User works as a nurse."
+    assert facts.job("User", "", "Northgate").text == "User works at Northgate."
+    assert facts.job("User", "actor", "Northgate").text == "User works as an actor at Northgate."
+    assert facts.friend_home("User", "boss", "Tom", "Lima").text == "User's boss Tom lives in Lima."
+
+
+def _pets_of(story: Storyteller, turns: int) -> list[Change]:
+    changes = []
+    for _ in range(turns):
+        event = TELLERS["pet"][1](story, "User")
+        if event is None:
+            continue
+        change = event[2]
+        if change.before is not None:
+            del story.known[change.before.key]
+        if change.after is not None:
+            story.known[change.after.key] = change.after
+        changes.append(change)
+    return changes
+
+
+def test_a_pet_more_or_less_changes_one_memory() -> None:
+    changes = _pets_of(Storyteller(Random(3), WORDINGS[Split.TRAIN]), 60)
+
+    for change in changes:
+        before = set(change.before.values) if change.before else set()
+        after = set(change.after.values) if change.after else set()
+        assert len(before ^ after) == 1
+        assert len(after) <= facts.MOST
+    assert any(change.before and change.after for change in changes)
+    assert any(change.after is None for change in changes)
+
+
+def _evidence_is_known(life: Life) -> None:
+    for turn in life.turns:
+        gone = {c.before.text for c in turn.changes if c.before}
+        known = {f.text for f in turn.known} - gone | {c.after.text for c in turn.changes if c.after}
+        for question in turn.questions:
+            assert (question.evidence is None) == (question.answer == ABSTAIN)
+            assert question.evidence is None or question.evidence.text in known
+
+
+def test_every_question_is_answered_by_what_is_known_or_by_nothing() -> None:
+    for number in range(30):
+        _evidence_is_known(simulate(number, WORDINGS[Split.TEST]))
+
+
+def test_every_change_starts_from_what_is_known() -> None:
+    for number in range(30):
+        for turn in simulate(number, WORDINGS[Split.TRAIN]).turns:
+            known = {fact.key: fact for fact in turn.known}
+            for change in turn.changes:
+                assert change.before is None or known[change.before.key] == change.before
+                assert change.before is not None or change.after is not None
+                assert change.before != change.after
+
+
+def test_small_talk_and_questions_change_nothing() -> None:
+    turns = [turn for number in range(20) for turn in simulate(number, WORDINGS[Split.TRAIN]).turns]
+    quiet = [turn for turn in turns if turn.kind.startswith("small talk") or turn.kind == "question"]
+
+    assert len(quiet) > 20
+    assert all(turn.changes == () for turn in quiet)
