@@ -81,7 +81,9 @@ def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: S
     Copying is what a small model finds hardest to learn, and random repeats teach nothing but copying.
     """
     rng = Random(f"{wordings.split} {seed} {number}")
-    return _packed(_shuffled(_documents(encoder, wordings, rng, repeated, shape.length), shape.rows * 4, rng), shape, encoder)
+    return _packed(
+        _shuffled(_documents(encoder, wordings, rng, repeated, shape.length), shape.rows * 4, rng), shape, encoder
+    )
 
 
 def repeats(encoder: Encoder, seed: int, shape: Shape) -> Rows:
@@ -106,9 +108,7 @@ def _packed(documents: Iterator[Document], shape: Shape, encoder: Encoder) -> Ro
     return Rows(tokens, labels, numbers)
 
 
-def _documents(
-    encoder: Encoder, wordings: Wordings, rng: Random, repeated: float, longest: int
-) -> Iterator[Document]:
+def _documents(encoder: Encoder, wordings: Wordings, rng: Random, repeated: float, longest: int) -> Iterator[Document]:
     """Documents of at most `longest` tokens, without end."""
     while True:
         life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48))
@@ -125,7 +125,7 @@ def _repeat(encoder: Encoder, rng: Random) -> Document:
     tokens = [rng.randrange(3, encoder.vocabulary) for _ in range(rng.randint(16, 80))]
     begin = rng.randrange(len(tokens) - 6)
     length = rng.randint(6, 24)
-    return tokens + [tokens[begin]], tokens[begin + 1 : begin + length]
+    return [*tokens, tokens[begin]], tokens[begin + 1 : begin + length]
 
 
 def _shuffled(documents: Iterator[Document], window: int, rng: Random) -> Iterator[Document]:

@@ -1,8 +1,8 @@
 """How well a model keeps and uses memories of simulated lives, through the assistant's own code and llama.cpp.
 
-Each life is told to a real bank, message by message: the queue runs the manager, what it did is compared with what would
-have been right, and the bank is then set right, so that one mistake is counted once. After each message its questions
-are put to the chat. Nothing is counted as right that the user would not see as right.
+Each life is told to a real bank, message by message: the queue runs the manager, what it did is compared with what
+would have been right, and the bank is then set right, so that one mistake is counted once. After each message its
+questions are put to the chat. Nothing is counted as right that the user would not see as right.
 """
 
 from __future__ import annotations
@@ -70,10 +70,16 @@ class Scores:
     def table(self) -> str:
         """A table a person can read: each part, each kind, right, total, share."""
         lines = []
-        for name, tallies in (("operations", self.operations), ("answers", self.answers), ("abstentions", self.abstentions)):
+        for name, tallies in (
+            ("operations", self.operations),
+            ("answers", self.answers),
+            ("abstentions", self.abstentions),
+        ):
             for kind, tally in [*sorted(tallies.items()), ("all", _whole(tallies))]:
                 lines.append(f"{name:12} {kind:24} {tally.right:5} of {tally.total:5} {tally.share:7.1%}")
-        lines.append(f"{'citations':12} {'all':24} {self.cited.right:5} of {self.cited.total:5} {self.cited.share:7.1%}")
+        lines.append(
+            f"{'citations':12} {'all':24} {self.cited.right:5} of {self.cited.total:5} {self.cited.share:7.1%}"
+        )
         return "\n".join(lines)
 
 
@@ -138,7 +144,9 @@ class _Telling:
         self._scores.operations[turn.kind].count(right)
         if not right:
             wanted = [f"{c.before and c.before.text} -> {c.after and c.after.text}" for c in turn.changes]
-            self._scores.mistakes.append(f"[{turn.kind}] {turn.text}\n  wanted {wanted}\n  got {[_seen(o) for o in done]}")
+            self._scores.mistakes.append(
+                f"[{turn.kind}] {turn.text}\n  wanted {wanted}\n  got {[_seen(o) for o in done]}"
+            )
         self._set_right(turn, message, [] if right else done)
 
     def _wanted(self, turn: Turn) -> Iterator[tuple[str, int, str]]:
@@ -186,7 +194,9 @@ class _Telling:
             self._scores.cited.count(cited == [self._ids[evidence.key]])
         if not right:
             about = evidence.text if evidence else "nothing"
-            self._scores.mistakes.append(f"[{question.kind}] {question.text}\n  from {about}: {question.answer}\n  got {answer}")
+            self._scores.mistakes.append(
+                f"[{question.kind}] {question.text}\n  from {about}: {question.answer}\n  got {answer}"
+            )
 
 
 def _seen(operation: Operation) -> tuple[str, int, str]:

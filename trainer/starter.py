@@ -7,7 +7,6 @@ transformers saves it. Started again on the same folder, it goes on where it was
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +65,7 @@ def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokeniz
     if not folder.exists():
         partial = folder.with_name(folder.name + ".partial")
         train_tokenizer(_texts(wordings, seed), VOCABULARY).save_pretrained(partial)
-        os.replace(partial, folder)
+        partial.replace(folder)
     return PreTrainedTokenizerFast.from_pretrained(folder)
 
 

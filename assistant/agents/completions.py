@@ -107,8 +107,11 @@ def parse_operations(completion: str, offered: int) -> tuple[MemoryOperation, ..
     text = completion.strip(_BLANK)
     if text == Action.NOOP:
         return (MemoryOperation(Action.NOOP),)
+    lines = text.split("\n")
+    if len(lines) > MAX_OPERATIONS:
+        return Malformed(completion, f"{len(lines)} operations are more than the {MAX_OPERATIONS} allowed at once")
     operations = []
-    for line in text.split("\n"):
+    for line in lines:
         match = _OPERATION.fullmatch(line.strip(_BLANK))
         if match is None:
             return Malformed(completion, f"not an operation: {line[:80]!r}")

@@ -9,9 +9,9 @@ from assistant.agents.generation import Agent
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data import facts
 from trainer.data.lives import Change, Life, Question, Turn
+from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import HISTORY_MESSAGES, MAX_OFFERED, examples, gold_operations
-from trainer.data.simulate import simulate
 
 WORDINGS = Wordings.load(Split.TRAIN)
 BUDDY = facts.pet("User", "dog", ("Buddy",))

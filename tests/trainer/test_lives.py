@@ -8,8 +8,7 @@ from random import Random
 import pytest
 
 from trainer.data import facts
-from trainer.data.lives import ABSTAIN, Change, Life, Storyteller
-from trainer.data.lives import TELLERS
+from trainer.data.lives import ABSTAIN, TELLERS, Change, Life, Storyteller
 from trainer.data.simulate import simulate
 from trainer.data.wordings import OPEN_POOLS, Split, Wordings, fill, split_of_value, wordings_of
 

@@ -68,7 +68,10 @@ def _imagined(s: Storyteller, subject: str) -> tuple[tuple[str, ...], QuestionFo
     person = {"relation": relation, "name": name}
     options: list[tuple[tuple[str, ...], QuestionForm]] = [
         (("pet", subject, species), (s.rng.choice(("pet.ask_name", "pet.ask_count")), {"species": species}, ABSTAIN)),
-        (("family", subject, noun), (s.rng.choice(("family.ask_name", "family.ask_count")), {"relation": noun}, ABSTAIN)),
+        (
+            ("family", subject, noun),
+            (s.rng.choice(("family.ask_name", "family.ask_count")), {"relation": noun}, ABSTAIN),
+        ),
         (("job", subject), (s.rng.choice(("job.ask_title", "job.ask_company")), {}, ABSTAIN)),
         (("favourite", subject, category), ("favourite.ask", {"category": category}, ABSTAIN)),
         (("liking", subject, thing), ("liking.ask", {"x": thing}, ABSTAIN)),

@@ -30,7 +30,7 @@ class Fact:
 
 
 def listing(values: tuple[str, ...]) -> str:
-    """"a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else values[0]
 
 
@@ -101,7 +101,9 @@ def car(subject: str, model: str) -> Fact:
 
 
 def friend_home(subject: str, relation: str, name: str, place: str) -> Fact:
-    return Fact("friend_home", (subject, relation, name), (name, place), f"{subject}'s {relation} {name} lives in {place}.")
+    return Fact(
+        "friend_home", (subject, relation, name), (name, place), f"{subject}'s {relation} {name} lives in {place}."
+    )
 
 
 def friend_job(subject: str, relation: str, name: str, title: str) -> Fact:

@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question put to the assistant; `evidence` is the fact that answers it, or None where only abstaining is right."""
+    """A question put to the assistant. `evidence` is the fact that answers it; None: only abstaining is right."""
 
     kind: str
     text: str
@@ -149,7 +149,11 @@ def _listed(kind: str, make: Callable[..., Fact], pool: str, first: str, more: s
         if old and less and s.chance(0.45):
             value = s.rng.choice(values)
             rest = tuple(v for v in values if v != value)
-            return f"{kind}.{less}", s.tell(f"{kind}.{less}", x=value), Change(old, make(subject, rest) if rest else None)
+            return (
+                f"{kind}.{less}",
+                s.tell(f"{kind}.{less}", x=value),
+                Change(old, make(subject, rest) if rest else None),
+            )
         if len(values) >= MOST:
             return None
         value = s.value(pool, *values)
@@ -216,7 +220,11 @@ def _plan(s: Storyteller, subject: str) -> Event | None:
         if s.chance(0.5):
             return "plan.cancel", s.tell("plan.cancel", place=place), Change(old, None)
         month = s.rng.choice([m for m in MONTHS if m != month])
-        return "plan.shift", s.tell("plan.shift", place=place, month=month), Change(old, facts.plan(subject, place, month))
+        return (
+            "plan.shift",
+            s.tell("plan.shift", place=place, month=month),
+            Change(old, facts.plan(subject, place, month)),
+        )
     place, month = s.value("places"), s.rng.choice(MONTHS)
     if s.get("plan", subject, place) or any(f.values[1] == month for f in mine):
         return None
@@ -296,7 +304,10 @@ TELLERS: dict[str, tuple[float, Teller]] = {
     "pet": (2.0, _counted("pet", facts.pet, "pet_names", ("species",))),
     "home": (1.0, _home),
     "job": (1.4, _job),
-    "family": (1.4, _counted("family", facts.family, "first_names", ("relations_many", "relations_many", "relations_one"))),
+    "family": (
+        1.4,
+        _counted("family", facts.family, "first_names", ("relations_many", "relations_many", "relations_one")),
+    ),
     "allergy": (1.6, _listed("allergy", facts.allergy, "allergens", "first", "more", "over")),
     "condition": (1.0, _listed("condition", facts.condition, "conditions", "has", None, "over")),
     "instrument": (1.0, _listed("instrument", facts.instrument, "instruments", "plays", "also", "stop")),

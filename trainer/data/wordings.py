@@ -1,6 +1,7 @@
 """Wordings and values of simulated lives, split so that nothing of the test split is ever seen in training.
 
-The split is decided by hashes of the texts, never by their order in the files. Function words, months, family relations and categories ("colour") are the language itself and serve both splits.
+The split is decided by hashes of the texts, never by their order in the files. Function words, months, family relations
+and categories ("colour") are the language itself and serve all splits.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SLOT = re.compile(r"(\ba |\bA )?\{(\w+)\}")
 
 
 class Split(StrEnum):
-    """Which part of wordings and values a life is made of. DEV is what a run may be watched on and choices be made by."""
+    """Which part of wordings and values a life is made of. DEV is what runs are watched on and choices made by."""
 
     TRAIN = "train"
     DEV = "dev"
@@ -95,7 +96,8 @@ class Wordings:
         values = {pool: [v for v in words["words"][pool] if split_of_value(v) is split] for pool in OPEN_POOLS}
         values |= {pool: words["words"][pool] for pool in CLOSED_POOLS}
         favourites = {
-            category: [v for v in options if split_of_value(v) is split] for category, options in words["favourites"].items()
+            category: [v for v in options if split_of_value(v) is split]
+            for category, options in words["favourites"].items()
         }
         return cls(split, say, values, {category: options for category, options in favourites.items() if options})
 
@@ -111,7 +113,9 @@ _CODAS = ["", "", "", "l", "n", "r", "s", "m", "nd", "rk", "ck", "lt", "x", "ry"
 
 def invented_word(rng: Random) -> str:
     """A pronounceable word that means nothing, so that a model learns to copy and not to recall."""
-    return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 3))))
+    return "".join(
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 3)))
+    )
 
 
 def invented_value(pool: str, rng: Random) -> str:

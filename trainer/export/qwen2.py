@@ -95,7 +95,9 @@ def _add_parameters(
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])
     # transformers 5 keeps the base under rope_parameters, earlier ones at the top.
-    writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"] if "rope_parameters" in config else config["rope_theta"])
+    writer.add_rope_freq_base(
+        config["rope_parameters"]["rope_theta"] if "rope_parameters" in config else config["rope_theta"]
+    )
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     file_types = {
         gguf.GGMLQuantizationType.F32: gguf.LlamaFileType.ALL_F32,

@@ -1,0 +1,133 @@
+"""A run of pre-training: it learns, it can be stopped anywhere, and copying is laid out at its start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from trainer.batches import Encoder, Rows, Shape, repeats, shard
+from trainer.copying import lay_out_copying
+from trainer.data.wordings import Split, Wordings
+from trainer.pretrain import Schedule, Trainer, new_model, starter_config
+from trainer.starter import learning_curve
+from trainer.tokenizer import train_tokenizer
+
+WORDINGS = Wordings.load(Split.TRAIN)
+SCHEDULE = Schedule(
+    steps=6, tokens_a_step=512, row=256, long_row=256, warmup=2, steps_a_shard=2, check_every=2, save_every=2
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer((line for pool in WORDINGS.say.values() for line in pool), 512)
+
+
+@pytest.fixture(scope="module")
+def encoder(tokenizer: PreTrainedTokenizerFast) -> Encoder:
+    return Encoder(tokenizer)
+
+
+def small(encoder: Encoder) -> Qwen2Config:
+    config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)
+    config.hidden_size, config.intermediate_size, config.num_hidden_layers = 64, 128, 2
+    config.num_attention_heads = config.num_key_value_heads = 2
+    return config
+
+
+def trainer_in(folder: Path, encoder: Encoder, schedule: Schedule = SCHEDULE) -> Trainer:
+    return Trainer(new_model(small(encoder), 0), schedule, folder, compiled=False)
+
+
+def run(trainer: Trainer, encoder: Encoder, stop_after: int | None = None) -> list[str]:
+    """Trains, or is stopped as if by a kill after that many steps; returns what was said."""
+    said: list[str] = []
+
+    def make(number: int, shape: Shape, repeated: float) -> Rows:
+        if stop_after is not None and trainer.step >= stop_after:
+            raise KeyboardInterrupt
+        return shard(encoder, WORDINGS, 0, number, shape, repeated)
+
+    try:
+        trainer.run(make, dict, said.append)
+    except KeyboardInterrupt:
+        assert stop_after is not None
+    return said
+
+
+def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_path: Path, encoder: Encoder) -> None:
+    whole = trainer_in(tmp_path / "whole", encoder)
+    run(whole, encoder)
+    run(trainer_in(tmp_path / "stopped", encoder), encoder, stop_after=4)
+    resumed = trainer_in(tmp_path / "stopped", encoder)
+
+    assert resumed.step == 4
+    run(resumed, encoder)
+
+    assert resumed.step == 6
+    for name, weights in whole.model.state_dict().items():
+        assert torch.equal(weights, resumed.model.state_dict()[name]), name
+
+
+def test_training_changes_the_loss_for_the_better(tmp_path: Path, encoder: Encoder) -> None:
+    schedule = Schedule(steps=30, tokens_a_step=512, row=256, long_row=256, warmup=2, steps_a_shard=30)
+    trainer = trainer_in(tmp_path, encoder, schedule)
+    rows = shard(encoder, WORDINGS, 0, 0, Shape(2, 256))
+
+    losses = [trainer._train_on(rows) for _ in range(30)]
+
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path, encoder: Encoder) -> None:
+    trainer = trainer_in(tmp_path, encoder)
+    run(trainer, encoder, stop_after=2)
+    (tmp_path / "checkpoint.partial").write_bytes(b"half a file")
+
+    assert trainer_in(tmp_path, encoder).step == 2
+
+
+def test_an_example_is_exact_only_if_every_token_is(tmp_path: Path, encoder: Encoder) -> None:
+    trainer = trainer_in(tmp_path, encoder)
+    rows = shard(encoder, WORDINGS, 0, 0, Shape(2, 256))
+    untrained = trainer.exact(rows)
+    for _ in range(150):
+        trainer._train_on(rows)
+    trained = trainer.exact(rows)
+
+    assert [len(row) for row in trained] == [int(n.max()) + 1 for n in rows.documents]
+    assert sum(map(sum, untrained)) == 0
+    assert all(map(all, trained))
+
+
+def test_the_laid_out_circuit_copies_before_any_training(encoder: Encoder) -> None:
+    config = starter_config(4096, encoder.end, encoder.pad)
+    torch.manual_seed(0)
+    model = Qwen2ForCausalLM(config)
+    tokens = torch.randint(3, 4096, (8, 40))
+    twice = torch.cat([tokens, tokens], 1)
+
+    def copied() -> float:
+        with torch.no_grad():
+            guesses = model(twice).logits[:, 40:-1].argmax(-1)
+        return float((guesses == twice[:, 41:]).float().mean())
+
+    assert copied() < 0.01
+    lay_out_copying(model, 0)
+    assert copied() > 0.05
+
+
+def test_a_curve_takes_the_later_of_two_lines_for_a_step(tmp_path: Path) -> None:
+    lines = ['{"step": 50, "loss": 3}', '{"step": 100, "loss": 2}', '{"step": 100, "loss": 1}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+
+    assert learning_curve(tmp_path) == [{"step": 50, "loss": 3}, {"step": 100, "loss": 1}]
+
+
+def test_copying_is_measured_on_rows_of_repeats_alone(tmp_path: Path, encoder: Encoder) -> None:
+    rows = repeats(encoder, 0, Shape(2, 256))
+
+    assert len(trainer_in(tmp_path, encoder).exact(rows)) == 2
