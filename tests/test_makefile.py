@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def install(tree: Path, *, embedder: str = "true") -> Path:
     program(tree / ".venv/bin/recollect", f"echo recollect >>{log}")
     (tree / ".venv/.app-installed").touch()
     return log
+
+
+def python_of(tree: Path, version: tuple[int, int, int]) -> Path:
+    """A Python that takes itself for one of `version`, and whose virtual environments are stand-ins."""
+    log, number = tree / "log", ".".join(map(str, version))
+    venv = tree / "new"
+    program(venv / "bin/python", f'echo "python $*" >>{log}')
+    program(venv / "bin/recollect", f"echo recollect >>{log}")
+    script = f"""
+case "$1" in
+    -V) echo Python {number} ;;
+    -c) exec {sys.executable} -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2" ;;
+    -m) rm -rf .venv && cp -R {venv} .venv ;;
+esac"""
+    program(tree / "other-python", script)
+    return tree / "other-python"
 
 
 def test_a_second_start_installs_nothing(tree: Path) -> None:
@@ -85,16 +102,24 @@ def test_a_python_that_is_not_there_is_named(tree: Path) -> None:
 
 
 def test_a_python_that_is_too_old_is_refused(tree: Path) -> None:
-    program(tree / "old-python", '[ "$1" = -V ] && { echo Python 3.9.6 >&2; exit 0; }; exit 1')
-    result = make(tree, "run", f"PYTHON={tree / 'old-python'}")
+    python = python_of(tree, (3, 10, 13))
+    result = make(tree, "run", f"PYTHON={python}")
     assert result.returncode != 0
-    assert f"Python 3.11 or later is needed; {tree / 'old-python'} is Python 3.9.6." in result.stderr
+    assert f"Python 3.11 or later is needed; {python} is Python 3.10.13." in result.stderr
     assert not (tree / ".venv").exists()
 
 
+def test_the_oldest_python_that_is_supported_will_do(tree: Path) -> None:
+    assert make(tree, "run", f"PYTHON={python_of(tree, (3, 11, 0))}").returncode == 0
+    assert (tree / "log").read_text().splitlines()[0] == "python scripts/llama_wheel.py"
+
+
 def test_an_environment_whose_python_is_gone_is_made_anew(tree: Path) -> None:
-    install(tree)
+    log = install(tree)
     (tree / ".venv/bin/python").unlink()
     (tree / ".venv/bin/python").symlink_to(tree / "uninstalled")
-    result = make(tree, "run", "PYTHON=no-such-python")
-    assert "There is no no-such-python here" in result.stderr
+    assert make(tree, "run", f"PYTHON={python_of(tree, (3, 12, 1))}").returncode == 0
+    calls = log.read_text().splitlines()
+    assert calls[0] == "python scripts/llama_wheel.py"
+    assert calls[1].endswith("--editable .")
+    assert calls[2:] == ["python -m assistant.llm.embedder", "recollect"]

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from assistant.llm.chatml import ControlTokens, render
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
-from trainer.examples import Example, examples
+from trainer.examples import Difficulty, Example, examples
 from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START
 
 IGNORED = -100
@@ -75,15 +75,22 @@ class Shape:
     length: int
 
 
-def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, repeated: float = 0.0) -> Rows:
-    """Shard `number`, a share `repeated` of whose documents are random tokens said twice.
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a shard is made of: a share `repeats` of random tokens said twice, and examples of a difficulty.
 
     Copying is what a small model finds hardest to learn, and random repeats teach nothing but copying.
     """
+
+    repeats: float = 0.0
+    difficulty: Difficulty = Difficulty()
+
+
+def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, mix: Mix = Mix()) -> Rows:
+    """Shard `number` of the split of `wordings`."""
     rng = Random(f"{wordings.split} {seed} {number}")
-    return _packed(
-        _shuffled(_documents(encoder, wordings, rng, repeated, shape.length), shape.rows * 4, rng), shape, encoder
-    )
+    documents = _documents(encoder, wordings, rng, mix, shape.length)
+    return _packed(_shuffled(documents, shape.rows * 4, rng), shape, encoder)
 
 
 def repeats(encoder: Encoder, seed: int, shape: Shape) -> Rows:
@@ -108,12 +115,12 @@ def _packed(documents: Iterator[Document], shape: Shape, encoder: Encoder) -> Ro
     return Rows(tokens, labels, numbers)
 
 
-def _documents(encoder: Encoder, wordings: Wordings, rng: Random, repeated: float, longest: int) -> Iterator[Document]:
+def _documents(encoder: Encoder, wordings: Wordings, rng: Random, mix: Mix, longest: int) -> Iterator[Document]:
     """Documents of at most `longest` tokens, without end."""
     while True:
         life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48))
-        for example in examples(life, wordings, rng):
-            while rng.random() < repeated:
+        for example in examples(life, wordings, rng, mix.difficulty):
+            while rng.random() < mix.repeats:
                 yield _repeat(encoder, rng)
             document = encoder.encode(example)
             if len(document[0]) + len(document[1]) <= longest:

@@ -36,24 +36,41 @@ class Example:
     completion: str
 
 
-def examples(life: Life, wordings: Wordings, rng: Random) -> Iterator[Example]:
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How much stands in a prompt beside what is needed: memories on offer, and shares of prompts with context."""
+
+    offered: int = MAX_OFFERED
+    history: float = HISTORY_SHARE
+    earlier: float = EARLIER_SHARE
+
+    @classmethod
+    def at(cls, progress: float) -> Difficulty:
+        """From next to nothing at 0 to what use is like at 1."""
+        return cls(2 + round(progress * (MAX_OFFERED - 2)), progress * HISTORY_SHARE, progress * EARLIER_SHARE)
+
+
+def examples(
+    life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty = Difficulty()
+) -> Iterator[Example]:
     """Every example in `life`, both agents mixed in the order of its turns."""
     history: list[ChatMessage] = []
     earlier: list[str] = []
     for turn in life.turns:
-        yield _manager_example(turn, earlier, rng)
+        yield _manager_example(turn, earlier, rng, difficulty)
         known = _known_after(turn)
         reply = _reply(turn, wordings, rng)
         if reply is not None:
             if rng.random() < (STATEMENT_REPLY_SHARE if turn.changes else SMALLTALK_REPLY_SHARE):
-                yield _answer_example(turn.text, reply, _offer([], known, set(), rng), (), history, rng)
+                offered = _offer([], known, set(), rng, difficulty)
+                yield _answer_example(turn.text, reply, offered, (), _seen(history, rng, difficulty))
             if turn.speaker == USER:
                 history = _grown(history, turn.text, reply)
         for question in turn.questions:
             needed = [question.evidence] if question.evidence else []
-            offered = _offer(needed, known, {question.kind.split(".")[0].removeprefix("friend_")}, rng)
+            offered = _offer(needed, known, {question.kind.split(".")[0].removeprefix("friend_")}, rng, difficulty)
             ids = tuple(offered.index(fact.text) + 1 for fact in needed)
-            yield _answer_example(question.text, question.answer, offered, ids, history, rng)
+            yield _answer_example(question.text, question.answer, offered, ids, _seen(history, rng, difficulty))
             history = _grown(history, question.text, question.answer)
         earlier = [*earlier, f"{turn.speaker}: {turn.text}"][-2:]
 
@@ -81,24 +98,26 @@ def _known_after(turn: Turn) -> list[Fact]:
     return [f for f in turn.known if f.key not in gone] + [c.after for c in turn.changes if c.after]
 
 
-def _offer(needed: list[Fact], known: list[Fact], near: set[str], rng: Random) -> list[str]:
-    """Up to `MAX_OFFERED` memories in random order: those needed, then some of the kinds in `near`, then any."""
+def _offer(
+    needed: list[Fact], known: list[Fact], near: set[str], rng: Random, difficulty: Difficulty
+) -> list[str]:
+    """As many memories as `difficulty` allows in random order: those needed, then some of the kinds in `near`, then any."""
     others = [f for f in known if f not in needed]
     rng.shuffle(others)
     others.sort(key=lambda f: f.kind.removeprefix("friend_") not in near)
-    room = rng.randint(0, MAX_OFFERED - len(needed))
+    room = rng.randint(0, max(0, difficulty.offered - len(needed)))
     offered = needed + others[:room]
     rng.shuffle(offered)
     return [f.text for f in offered]
 
 
-def _manager_example(turn: Turn, earlier: list[str], rng: Random) -> Example:
+def _manager_example(turn: Turn, earlier: list[str], rng: Random, difficulty: Difficulty) -> Example:
     needed = [c.before for c in turn.changes if c.before]
     near = {f.kind.removeprefix("friend_") for c in turn.changes for f in (c.before, c.after) if f}
     if turn.kind == "known already":
         needed = [_restated(turn)]
-    offered = _offer(needed, list(turn.known), near, rng)
-    before = earlier[-rng.randint(1, 2) :] if rng.random() < EARLIER_SHARE else []
+    offered = _offer(needed, list(turn.known), near, rng, difficulty)
+    before = earlier[-rng.randint(1, 2) :] if rng.random() < difficulty.earlier else []
     prompt = manager_prompt(turn.text, offered, speaker=turn.speaker, earlier=before)
     return Example(Agent.MANAGER, prompt, format_operations(gold_operations(turn.changes, offered)))
 
@@ -109,11 +128,14 @@ def _restated(turn: Turn) -> Fact:
     return max(own, key=lambda f: sum(v in turn.text for v in (*f.values, *f.about[1:]) if v))
 
 
+def _seen(history: list[ChatMessage], rng: Random, difficulty: Difficulty) -> list[ChatMessage]:
+    return history[-2 * rng.randint(1, 2) :] if rng.random() < difficulty.history else []
+
+
 def _answer_example(
-    message: str, answer: str, offered: list[str], ids: tuple[int, ...], history: list[ChatMessage], rng: Random
+    message: str, answer: str, offered: list[str], ids: tuple[int, ...], history: list[ChatMessage]
 ) -> Example:
-    before = history[-2 * rng.randint(1, 2) :] if rng.random() < HISTORY_SHARE else []
-    return Example(Agent.ANSWER, answer_prompt(message, offered, history=before), format_answer(answer, ids))
+    return Example(Agent.ANSWER, answer_prompt(message, offered, history=history), format_answer(answer, ids))
 
 
 def _reply(turn: Turn, wordings: Wordings, rng: Random) -> str | None:

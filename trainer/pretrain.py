@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from trainer.batches import IGNORED, Rows, Shape
+from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
+from trainer.examples import Difficulty
 
 EMBEDDING_SCALE = 0.06
 """Unit logits for 256 wide states. At the usual 0.02 the first hundred steps mix all embeddings up."""
@@ -27,8 +28,8 @@ EMBEDDING_SCALE = 0.06
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 6_600
-    tokens_a_step: int = 4096
+    steps: int = 8_500
+    tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
     long_from: float = 0.85
@@ -36,13 +37,15 @@ class Schedule:
     prompt_weight: float = 0.2
     """Weight of the loss on prompts, on a quarter of their tokens: names that come again there teach copying early."""
     muon_rate: float = 0.003
-    adam_rate: float = 0.0004
+    adam_rate: float = 0.0005
     weight_decay: float = 0.05
     warmup: int = 100
     decay: float = 0.4
     repeats: float = 0.9
-    """Share of random repeats among the documents at the start; falls to 0.08 by `repeats_until`."""
+    """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
     repeats_until: int = 600
+    full_from: int = 3_000
+    """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     steps_a_shard: int = 32
     check_every: int = 200
     save_every: int = 200
@@ -56,8 +59,10 @@ class Schedule:
         length = self.row if step < self.steps * self.long_from else self.long_row
         return Shape(self.tokens_a_step // length * self.steps_a_shard, length)
 
-    def repeats_at(self, step: int) -> float:
-        return max(0.08, self.repeats * (1 - step / self.repeats_until))
+    def mix_at(self, step: int) -> Mix:
+        """What the shard that begins at `step` is made of."""
+        repeats = max(0.05, self.repeats * (1 - step / self.repeats_until))
+        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)))
 
 
 def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
@@ -98,8 +103,8 @@ def optimisers(model: Qwen2ForCausalLM, schedule: Schedule) -> list[torch.optim.
     ]
 
 
-MakeShard = Callable[[int, Shape, float], Rows]
-"""Number, shape and share of repeats to rows."""
+MakeShard = Callable[[int, Shape, Mix], Rows]
+"""Number, shape and mix to rows."""
 
 
 class Trainer:
@@ -162,7 +167,7 @@ class Trainer:
             number, within = divmod(self.step, schedule.steps_a_shard)
             if rows is None or within == 0:
                 start = number * schedule.steps_a_shard
-                rows = shard(number, schedule.shape_at(start), schedule.repeats_at(start))
+                rows = shard(number, schedule.shape_at(start), schedule.mix_at(start))
             a_step = len(rows.tokens) // schedule.steps_a_shard
             yield rows[within * a_step : (within + 1) * a_step]
 

@@ -15,7 +15,7 @@ from assistant.llm.engine import Engine
 from assistant.llm.manifest import MANIFEST, TEMPLATE, ModelFile
 from assistant.paths import Paths
 from trainer.data.wordings import Split
-from trainer.examples import HISTORY_MESSAGES, MAX_OFFERED
+from trainer.examples import MAX_OFFERED
 from trainer.export.qwen2 import About, convert
 from trainer.lives_evaluation import Scores, evaluate
 
@@ -81,7 +81,6 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
         f"context = {CONTEXT}",
         f'template = "{TEMPLATE}"',
         f"memories_offered = {MAX_OFFERED}",
-        f"history_messages = {HISTORY_MESSAGES}",
         "",
         "[model.scores]",
         *(f"{name} = {share:.4f}" for name, share in scores.items()),

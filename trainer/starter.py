@@ -15,10 +15,10 @@ from random import Random
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from trainer.batches import Encoder, Rows, Shape, repeats, shard
+from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
-from trainer.examples import examples
+from trainer.examples import Difficulty, examples
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
 from trainer.tokenizer import train_tokenizer
 
@@ -39,12 +39,13 @@ def train(folder: Path, seed: int, schedule: Schedule, threads: int) -> Path:
     trainer = Trainer(model, schedule, folder)
     watched = {
         "dev": shard(encoder, dev_words, seed, 0, WATCHED),
+        "easy": shard(encoder, dev_words, seed, 1, WATCHED, Mix(0.0, Difficulty.at(0))),
         "train": shard(encoder, train_words, seed, -1, WATCHED),
         "copying": repeats(encoder, seed, WATCHED),
     }
 
-    def make_shard(number: int, shape: Shape, repeated: float) -> Rows:
-        return shard(encoder, train_words, seed, number, shape, repeated)
+    def make_shard(number: int, shape: Shape, mix: Mix) -> Rows:
+        return shard(encoder, train_words, seed, number, shape, mix)
 
     def check() -> dict[str, float]:
         return {name: round(_share_exact(trainer, rows), 4) for name, rows in watched.items()}

@@ -67,7 +67,7 @@ def _after_mark(on_text: Callable[[str], None]) -> Callable[[str], None]:
             on_text(piece)
             return
         held += piece
-        head, mark, tail = held.partition(ANSWER_MARK)
+        _, mark, tail = held.partition(ANSWER_MARK)
         if mark:
             answering = True
             if tail:

@@ -90,9 +90,7 @@ def manager_grammar(offered: int) -> str:
 def answer_grammar(offered: int) -> str:
     """GBNF for the Answer Agent when memories 1 to `offered` are on offer."""
     ids = f'"none" | id (", " id){{0,{offered - 1}}}' if offered else '"none"'
-    rules = [
-        f'root ::= "Memories: " ({ids}) "\\nAnswer: " [^\\x00-\\x20\\x7F] [^\\x00-\\x08\\x0B-\\x1F\\x7F]*'
-    ]
+    rules = [f'root ::= "Memories: " ({ids}) "\\nAnswer: " [^\\x00-\\x20\\x7F] [^\\x00-\\x08\\x0B-\\x1F\\x7F]*']
     if offered:
         rules.append(_id_rule(offered))
     return "\n".join(rules)

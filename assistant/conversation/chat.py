@@ -89,6 +89,12 @@ def save_message(bank: MemoryBank, text: str, conversation_id: int | None) -> Me
     return bank.add_message(conversation_id, MessageRole.USER, cleaned, remember=True)
 
 
+def related(bank: MemoryBank, message: Message, limit: int) -> list[Memory]:
+    """The memories to offer an agent with `message`: the nearest ones, near or not. The agent says which matter."""
+    hits = bank.search(message.text, limit=limit, kinds=(ItemKind.MEMORY,), floor=False)
+    return [hit.memory for hit in hits if hit.memory is not None]
+
+
 class Chat:
     """Answers messages from the memories in a bank."""
 
@@ -118,8 +124,7 @@ class Chat:
 
     def reply(self, message: Message, *, on_event: OnEvent = _ignore, cancel: threading.Event | None = None) -> Turn:
         """Answers a message that is saved already. Raises EngineError; a reply that had begun stays, as partial."""
-        hits = self._bank.search(message.text, limit=self._memories_offered, kinds=(ItemKind.MEMORY,))
-        memories = tuple(hit.memory for hit in hits if hit.memory is not None)
+        memories = tuple(related(self._bank, message, self._memories_offered))
         on_event(MemoriesFound(memories, self._bank.search_mode))
         draft = _Draft(self._bank, message.conversation_id)
 

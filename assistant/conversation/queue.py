@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from assistant.agents.generation import FinishReason
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
-from assistant.conversation.chat import MEMORIES_OFFERED
+from assistant.conversation.chat import MEMORIES_OFFERED, related
 from assistant.errors import EngineError
-from assistant.memory.bank import ItemKind, Job, Memory, MemoryBank, Message, MessageRole, Operation
+from assistant.memory.bank import Job, Memory, MemoryBank, Message, MessageRole, Operation
 from assistant.memory.operations import MemoryOperation
 
 EARLIER_MESSAGES = 2
@@ -105,7 +105,7 @@ class ManagerQueue:
             self._bank.finish_job(job.id)
             return Receipt(message.id, ())
         try:
-            offered = self._related(message)
+            offered = related(self._bank, message, self._memories_offered)
             decision = self._decide(message, offered, cancel)
             if decision.completion.finish_reason is FinishReason.CANCELLED:
                 self._bank.release_job(job.id)
@@ -117,10 +117,6 @@ class ManagerQueue:
         except BaseException:
             self._bank.release_job(job.id)
             raise
-
-    def _related(self, message: Message) -> list[Memory]:
-        hits = self._bank.search(message.text, limit=self._memories_offered, kinds=(ItemKind.MEMORY,))
-        return [hit.memory for hit in hits if hit.memory is not None]
 
     def _decide(self, message: Message, offered: list[Memory], cancel: threading.Event | None) -> Decision:
         before = self._bank.messages(message.conversation_id, limit=MESSAGES_LOOKED_THROUGH, before_id=message.id)

@@ -36,6 +36,14 @@ def memories(connection: apsw.Connection, *, include_all: bool) -> list[Memory]:
     return [from_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM current_memory {where} ORDER BY id")]
 
 
+def newest(connection: apsw.Connection, limit: int) -> list[Memory]:
+    """The active memories that came last, newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' ORDER BY id DESC LIMIT ?", (limit,)
+    )
+    return [from_row(row) for row in rows]
+
+
 def memory(connection: apsw.Connection, memory_id: int) -> Memory:
     """The memory with that id, whatever its status. Raises NotFoundError."""
     found = find(connection, memory_id)

@@ -51,11 +51,12 @@ class ItemKind(StrEnum):
 
 
 class MatchedBy(StrEnum):
-    """What a hit shares with the query: a word, the meaning, or both."""
+    """What a hit shares with the query: a word, the meaning, or both; RECENT ones share nothing and are merely new."""
 
     TEXT = "text"
     MEANING = "meaning"
     BOTH = "both"
+    RECENT = "recent"
 
 
 @dataclass(frozen=True, slots=True)

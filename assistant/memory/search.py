@@ -50,8 +50,8 @@ def search(
 ) -> list[Hit]:
     """The best `limit` hits among `kinds`, best first. `query` is the vector of `words`, if there is one.
 
-    With `floor`, a hit shares a word that means something with the query, or is near to it in meaning; without, the
-    nearest ones are hits even if they are far. Messages are found by their words alone.
+    With `floor`, a hit shares a word that means something with the query, or is near to it in meaning; without, there
+    are `limit` memories as long as the bank has them, far ones and then the newest. Messages are found by words alone.
     """
     expression = match_expression(words)
     wanted = max(limit, CANDIDATES)
@@ -62,6 +62,10 @@ def search(
         by_text = _matching(connection, "memory_text", expression, wanted)
         for memory_id, score, matched_by in _fused(by_text, by_meaning):
             hits.append(Hit(score, matched_by, memory=memories.memory(connection, memory_id)))
+        if not floor and len(hits) < limit:
+            found = {hit.memory.id for hit in hits if hit.memory is not None}
+            newest = [memory for memory in memories.newest(connection, limit) if memory.id not in found]
+            hits += [Hit(0.0, MatchedBy.RECENT, memory=memory) for memory in newest]
     if ItemKind.MESSAGE in kinds:
         by_text = _matching(connection, "message_text", expression, wanted)
         for message_id, score, matched_by in _fused(by_text, []):

@@ -23,14 +23,14 @@ def chat_of(bank, *answers, **options):
     return Chat(bank, AnswerAgent(ScriptedGenerator(answer=answers)), **options)
 
 
-def test_a_message_is_answered_from_the_memories_it_has_to_do_with(bank):
+def test_the_agent_is_offered_the_memories_that_have_to_do_with_the_message_first(bank):
     bank.add("User lives in Oslo.")
     dogs = bank.add(TWO_DOGS)
     bank.add("User likes dogs.")
     generator = ScriptedGenerator(answer=["Memories: 2\nAnswer: Two, Buddy and Scout."])
     turn = Chat(bank, AnswerAgent(generator)).send("How many dogs do I have?", conversation_id=None)
     assert generator.calls[0].question == (
-        f"Memories:\n[1] User likes dogs.\n[2] {TWO_DOGS}\nNow: User: How many dogs do I have?"
+        f"Memories:\n[1] User likes dogs.\n[2] {TWO_DOGS}\n[3] User lives in Oslo.\nNow: User: How many dogs do I have?"
     )
     assert turn.message.text == "How many dogs do I have?"
     assert turn.reply.text == "Two, Buddy and Scout."

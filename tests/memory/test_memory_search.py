@@ -144,7 +144,7 @@ def test_only_what_is_remembered_now_is_found(facts: MemoryBank) -> None:
     facts.forget(3, purge=True)
     for query in ("tea coffee", "nurse Bergen", "dogs", "peanuts"):
         assert found(facts, query) == []
-    assert found(facts, "nurse", floor=False) == []
+    assert found(facts, "nurse", floor=False) == [4], "without the floor, whatever is remembered; never what is not"
     facts.undo(facts.operations(limit=2)[1].id)
     assert found(facts, "dogs") == [1]
 
@@ -167,6 +167,15 @@ def test_what_both_ways_find_comes_before_what_one_finds(facts: MemoryBank, mean
     assert [(hit.memory.id if hit.memory else 0, hit.matched_by) for hit in hits] == [
         (1, MatchedBy.BOTH),
         (4, MatchedBy.TEXT),
+    ]
+
+
+def test_without_the_floor_the_newest_fill_up_to_the_limit(facts: MemoryBank) -> None:
+    hits = facts.search("dogs", limit=3, floor=False)
+    assert [(hit.memory.id if hit.memory else 0, hit.matched_by) for hit in hits] == [
+        (1, MatchedBy.TEXT),
+        (4, MatchedBy.RECENT),
+        (3, MatchedBy.RECENT),
     ]
 
 

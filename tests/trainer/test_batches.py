@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from assistant.agents.generation import Agent, ChatMessage, Role
-from trainer.batches import IGNORED, Encoder, Shape, repeats, shard
+from trainer.batches import IGNORED, Encoder, Mix, Shape, repeats, shard
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import Example, examples
@@ -75,11 +75,11 @@ def test_attention_stays_within_an_example_and_looks_back_only(encoder: Encoder)
 
 
 def test_a_shard_is_made_from_its_seed_and_number_alone(encoder: Encoder) -> None:
-    first = shard(encoder, WORDINGS, 0, 3, Shape(4, 256), 0.3)
+    first = shard(encoder, WORDINGS, 0, 3, Shape(4, 256), Mix(0.3))
 
-    assert torch.equal(first.tokens, shard(encoder, WORDINGS, 0, 3, Shape(4, 256), 0.3).tokens)
-    assert not torch.equal(first.tokens, shard(encoder, WORDINGS, 0, 4, Shape(4, 256), 0.3).tokens)
-    assert not torch.equal(first.tokens, shard(encoder, WORDINGS, 1, 3, Shape(4, 256), 0.3).tokens)
+    assert torch.equal(first.tokens, shard(encoder, WORDINGS, 0, 3, Shape(4, 256), Mix(0.3)).tokens)
+    assert not torch.equal(first.tokens, shard(encoder, WORDINGS, 0, 4, Shape(4, 256), Mix(0.3)).tokens)
+    assert not torch.equal(first.tokens, shard(encoder, WORDINGS, 1, 3, Shape(4, 256), Mix(0.3)).tokens)
 
 
 def test_a_repeat_can_be_continued_from_what_came_before(encoder: Encoder) -> None:

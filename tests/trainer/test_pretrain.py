@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from trainer.batches import Encoder, Rows, Shape, repeats, shard
+from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.copying import lay_out_copying
 from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
@@ -46,10 +46,10 @@ def run(trainer: Trainer, encoder: Encoder, stop_after: int | None = None) -> li
     """Trains, or is stopped as if by a kill after that many steps; returns what was said."""
     said: list[str] = []
 
-    def make(number: int, shape: Shape, repeated: float) -> Rows:
+    def make(number: int, shape: Shape, mix: Mix) -> Rows:
         if stop_after is not None and trainer.step >= stop_after:
             raise KeyboardInterrupt
-        return shard(encoder, WORDINGS, 0, number, shape, repeated)
+        return shard(encoder, WORDINGS, 0, number, shape, mix)
 
     try:
         trainer.run(make, dict, said.append)

@@ -1,0 +1,73 @@
+"""`recollect-train` on the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import gguf
+import pytest
+
+from assistant.llm.manifest import shipped_models, verify
+from trainer.cli import _changed, main
+from trainer.data.wordings import Split, Wordings
+from trainer.pretrain import Schedule, new_model, starter_config
+from trainer.publish import Provenance, export, publish
+from trainer.tokenizer import train_tokenizer
+
+
+def test_help_imports_no_torch() -> None:
+    code = """
+import sys, trainer.cli
+try:
+    trainer.cli.main(["--help"])
+finally:
+    print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert "starter" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_a_setting_changes_the_schedule_with_its_type() -> None:
+    schedule = _changed(Schedule(), ["steps=10", "muon_rate=0.5"])
+
+    assert (schedule.steps, schedule.muon_rate) == (10, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [("stepz=1", "give KEY=VALUE, with a key among"), ("steps", "give KEY=VALUE"), ("steps=many", "steps takes int")],
+)
+def test_a_setting_that_makes_no_sense_is_refused_before_anything_runs(
+    setting: str, sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=sentence):
+        main(["starter", "--run", str(tmp_path / "run"), "--set", setting])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, built, models = tmp_path / "model", tmp_path / "built.gguf", tmp_path / "models"
+    words = Wordings.load(Split.TRAIN)
+    tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 512)
+    config = starter_config(512, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    new_model(config, 0).save_pretrained(checkpoint)
+    tokenizer.save_pretrained(checkpoint)
+
+    export(checkpoint, built)
+    publish(built, models, Provenance("recollect-train starter --seed 0", 0, "abc"), {"operations": 0.5})
+
+    (model,) = shipped_models(models)
+    verify(model, checksum=True)
+    assert (model.name, model.seed, model.commit, model.scores["operations"]) == ("recollect-starter", 0, "abc", 0.5)
+    assert gguf.GGUFReader(model.path).fields["general.name"].contents() == "recollect-starter"
+
+    assert main(["lives", str(model.path), "--lives", "1", "--json"]) == 0
+    totals = json.loads(capsys.readouterr().out)
+    assert totals["answers"] == 0.0, "a model that was not trained answers nothing"
