@@ -59,9 +59,9 @@ $(BIN)/python:
 	    "python3-venv." >&2; exit 1; }
 
 # Only what an install depends on makes it stale: the checkout itself is what is imported.
-$(APP): pyproject.toml constraints.txt scripts/llama_wheel.py .ci/llama.cmake | $(BIN)/python
+$(APP): pyproject.toml constraints.txt .ci/llama_wheel.py .ci/llama.cmake | $(BIN)/python
 	@echo "Installing the app in .venv …" >&2
-	@wheel=$$($(BIN)/python scripts/llama_wheel.py) && $(PIP) install --constraint constraints.txt "$$wheel" --editable .
+	@wheel=$$($(BIN)/python .ci/llama_wheel.py) && $(PIP) install --constraint constraints.txt "$$wheel" --editable .
 	@touch $@
 
 # torch first and by itself: resolved together with what needs it, pip may take another build.

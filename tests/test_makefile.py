@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("Makefile", "pyproject.toml", "constraints.txt", "scripts/llama_wheel.py", ".ci/llama.cmake")
+NEEDED = ("Makefile", "pyproject.toml", "constraints.txt", ".ci/llama_wheel.py", ".ci/llama.cmake")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_changed_requirement_is_installed_before_the_start(tree: Path) -> None
     os.utime(tree / ".venv/.app-installed", (1_100_000_000, 1_100_000_000))
     assert make(tree, "run").returncode == 0
     calls = log.read_text().splitlines()
-    assert calls[0] == "python scripts/llama_wheel.py"
+    assert calls[0] == "python .ci/llama_wheel.py"
     assert calls[1].endswith("install --constraint constraints.txt  --editable .")
     assert calls[2:] == ["python -m assistant.llm.embedder", "recollect"]
 
@@ -111,7 +111,7 @@ def test_a_python_that_is_too_old_is_refused(tree: Path) -> None:
 
 def test_the_oldest_python_that_is_supported_will_do(tree: Path) -> None:
     assert make(tree, "run", f"PYTHON={python_of(tree, (3, 11, 0))}").returncode == 0
-    assert (tree / "log").read_text().splitlines()[0] == "python scripts/llama_wheel.py"
+    assert (tree / "log").read_text().splitlines()[0] == "python .ci/llama_wheel.py"
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(tree: Path) -> None:
@@ -120,6 +120,6 @@ def test_an_environment_whose_python_is_gone_is_made_anew(tree: Path) -> None:
     (tree / ".venv/bin/python").symlink_to(tree / "uninstalled")
     assert make(tree, "run", f"PYTHON={python_of(tree, (3, 12, 1))}").returncode == 0
     calls = log.read_text().splitlines()
-    assert calls[0] == "python scripts/llama_wheel.py"
+    assert calls[0] == "python .ci/llama_wheel.py"
     assert calls[1].endswith("--editable .")
     assert calls[2:] == ["python -m assistant.llm.embedder", "recollect"]

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from assistant.llm.chatml import ControlTokens, render
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
-from trainer.examples import Difficulty, Example, examples
+from trainer.examples import AS_IN_USE, Difficulty, Example, examples
 from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START
 
 IGNORED = -100
@@ -83,10 +83,15 @@ class Mix:
     """
 
     repeats: float = 0.0
-    difficulty: Difficulty = Difficulty()
+    difficulty: Difficulty = AS_IN_USE
 
 
-def shard(encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, mix: Mix = Mix()) -> Rows:
+EXAMPLES_ALONE = Mix()
+
+
+def shard(
+    encoder: Encoder, wordings: Wordings, seed: int, number: int, shape: Shape, mix: Mix = EXAMPLES_ALONE
+) -> Rows:
     """Shard `number` of the split of `wordings`."""
     rng = Random(f"{wordings.split} {seed} {number}")
     documents = _documents(encoder, wordings, rng, mix, shape.length)

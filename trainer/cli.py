@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.pretrain import Schedule
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
@@ -39,11 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--seed", type=int, default=0)
     starter.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     starter.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the schedule")
-    starter.add_argument("--models", type=Path, default=MODELS, help="folder to publish to")
+    starter.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
     starter.set_defaults(run=_starter)
 
     lives = commands.add_parser("lives", help="measure a GGUF file on simulated lives, through the app's own code")
-    lives.add_argument("model", type=Path, nargs="?", default=MODELS / "recollect-starter.gguf")
+    lives.add_argument("model", type=Path, nargs="?", help="the shipped model unless given")
     lives.add_argument("--split", choices=("train", "dev", "test"), default="test")
     lives.add_argument("--lives", type=int, default=40)
     lives.add_argument("--threads", type=int)
@@ -74,10 +72,12 @@ def _starter(options: argparse.Namespace) -> int:
 
 
 def _lives(options: argparse.Namespace) -> int:
+    from assistant.llm.manifest import shipped_model
     from trainer import publish
     from trainer.data.wordings import Split
 
-    scores = publish.score(options.model, Split(options.split), options.lives, _say, threads=options.threads)
+    model = options.model or shipped_model().path
+    scores = publish.score(model, Split(options.split), options.lives, _say, threads=options.threads)
     print(json.dumps(scores.totals()) if options.json else scores.table())
     for mistake in scores.mistakes[: options.mistakes]:
         print(mistake)

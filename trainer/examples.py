@@ -50,9 +50,10 @@ class Difficulty:
         return cls(2 + round(progress * (MAX_OFFERED - 2)), progress * HISTORY_SHARE, progress * EARLIER_SHARE)
 
 
-def examples(
-    life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty = Difficulty()
-) -> Iterator[Example]:
+AS_IN_USE = Difficulty()
+
+
+def examples(life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty = AS_IN_USE) -> Iterator[Example]:
     """Every example in `life`, both agents mixed in the order of its turns."""
     history: list[ChatMessage] = []
     earlier: list[str] = []
@@ -98,10 +99,8 @@ def _known_after(turn: Turn) -> list[Fact]:
     return [f for f in turn.known if f.key not in gone] + [c.after for c in turn.changes if c.after]
 
 
-def _offer(
-    needed: list[Fact], known: list[Fact], near: set[str], rng: Random, difficulty: Difficulty
-) -> list[str]:
-    """As many memories as `difficulty` allows in random order: those needed, then some of the kinds in `near`, then any."""
+def _offer(needed: list[Fact], known: list[Fact], near: set[str], rng: Random, difficulty: Difficulty) -> list[str]:
+    """As many memories as `difficulty` allows, mixed: those needed, then some of the kinds in `near`, then any."""
     others = [f for f in known if f not in needed]
     rng.shuffle(others)
     others.sort(key=lambda f: f.kind.removeprefix("friend_") not in near)

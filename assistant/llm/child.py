@@ -76,7 +76,7 @@ def _receive(requests: int, parent: int, scheduler: Scheduler, workshop: Worksho
                 scheduler.cancel(request.id)
             else:
                 scheduler.add(workshop.job(request))
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (the thread is all that keeps the process answering)
         traceback.print_exc()
         status = 1
     # At once, whatever the main thread is computing.

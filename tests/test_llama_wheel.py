@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "llama_wheel.py"
+SCRIPT = Path(__file__).resolve().parents[1] / ".ci" / "llama_wheel.py"
 
 
 @pytest.fixture
