@@ -40,7 +40,7 @@ class Schedule:
     adam_rate: float = 0.0005
     weight_decay: float = 0.05
     warmup: int = 100
-    decay: float = 0.4
+    decay: float = 0.72
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
     repeats_until: int = 600
