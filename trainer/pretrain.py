@@ -28,7 +28,7 @@ EMBEDDING_SCALE = 0.06
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 8_500
+    steps: int = 5_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
@@ -36,15 +36,15 @@ class Schedule:
     """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""
     prompt_weight: float = 0.2
     """Weight of the loss on prompts, on a quarter of their tokens: names that come again there teach copying early."""
-    muon_rate: float = 0.003
+    muon_rate: float = 0.0025
     adam_rate: float = 0.0005
     weight_decay: float = 0.05
     warmup: int = 100
     decay: float = 0.72
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
-    repeats_until: int = 600
-    full_from: int = 3_000
+    repeats_until: int = 400
+    full_from: int = 2_000
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     steps_a_shard: int = 32
     check_every: int = 200

@@ -26,10 +26,13 @@ def one_line(text: str) -> str:
 
 
 def offered(memories: Sequence[str]) -> str:
-    """The memories as the block both prompts share, numbered from 1."""
+    """The memories as the block both prompts share, numbered from 1.
+
+    The number follows its memory: a model reads from left to right, so only there can a number stand for what it names.
+    """
     if not memories:
         return "Memories: none"
-    return "\n".join(["Memories:", *(f"[{i}] {one_line(text)}" for i, text in enumerate(memories, 1))])
+    return "\n".join(["Memories:", *(f"{one_line(text)} [{i}]" for i, text in enumerate(memories, 1))])
 
 
 def manager_prompt(
