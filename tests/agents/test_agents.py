@@ -39,7 +39,7 @@ def test_the_manager_asks_under_a_grammar_for_what_is_on_offer_and_reads_the_rep
     [call] = generator.calls
     assert call.agent is Agent.MANAGER
     assert call.grammar == manager_grammar(1)
-    assert call.question == "Memories:\n[1] User has a dog named Buddy.\nNow: User: I adopted Scout."
+    assert call.question == "Memories:\nUser has a dog named Buddy. [1]\nNow: User: I adopted Scout."
 
 
 def test_a_managers_reply_without_form_is_kept_with_its_reason():

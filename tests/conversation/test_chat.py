@@ -30,7 +30,7 @@ def test_the_agent_is_offered_the_memories_that_have_to_do_with_the_message_firs
     generator = ScriptedGenerator(answer=["Memories: 2\nAnswer: Two, Buddy and Scout."])
     turn = Chat(bank, AnswerAgent(generator)).send("How many dogs do I have?", conversation_id=None)
     assert generator.calls[0].question == (
-        f"Memories:\n[1] User likes dogs.\n[2] {TWO_DOGS}\n[3] User lives in Oslo.\nNow: User: How many dogs do I have?"
+        f"Memories:\nUser likes dogs. [1]\n{TWO_DOGS} [2]\nUser lives in Oslo. [3]\nNow: User: How many dogs do I have?"
     )
     assert turn.message.text == "How many dogs do I have?"
     assert turn.reply.text == "Two, Buddy and Scout."
@@ -97,7 +97,7 @@ def test_no_more_memories_are_offered_than_the_model_was_trained_for(bank):
         bank.add(f"User has a dog named Dog{i}.")
     generator = ScriptedGenerator(answer=["Memories: none\nAnswer: Five."])
     Chat(bank, AnswerAgent(generator), memories_offered=3).send("How many dogs do I have?", conversation_id=None)
-    assert generator.calls[0].question.count("\n[") == 3
+    assert generator.calls[0].question.count("]\n") == 3
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "x" * 100_001])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from assistant.agents.completions import Answer, parse_answer, parse_operations
@@ -45,7 +46,7 @@ def test_a_turn_becomes_the_managers_prompt_and_its_questions_the_answer_agents(
 
     assert made[0].agent is Agent.MANAGER
     assert made[0].prompt[-1].text == (
-        "Memories:\n[1] User has a dog named Buddy.\nNow: User: I adopted another dog, Scout."
+        "Memories:\nUser has a dog named Buddy. [1]\nNow: User: I adopted another dog, Scout."
     )
     assert made[0].completion == "UPDATE 1: User has two dogs named Buddy and Scout."
     assert made[-1].agent is Agent.ANSWER
@@ -56,7 +57,7 @@ def test_a_turn_becomes_the_managers_prompt_and_its_questions_the_answer_agents(
 def test_every_completion_reads_back_and_stays_within_what_is_offered() -> None:
     for number in range(20):
         for example in examples(simulate(number, WORDINGS), WORDINGS, Random(number)):
-            offered = example.prompt[-1].text.count("\n[")
+            offered = len(re.findall(r" \[\d\]$", example.prompt[-1].text, re.MULTILINE))
             assert offered <= MAX_OFFERED
             assert len(example.prompt) <= 2 + HISTORY_MESSAGES
             if example.agent is Agent.MANAGER:

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from trainer.data.wordings import Split, Wordings
 from trainer.export.qwen2 import About, ExportError, convert, gguf_name
-from trainer.pretrain import new_model, starter_config
+from trainer.pretrain import starter_config
 from trainer.tokenizer import train_tokenizer
 
 ABOUT = About("tiny", "Apache-2.0", "for a test", 512)
@@ -54,7 +54,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = Wordings.load(Split.TRAIN)
     tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 1024)
     config = starter_config(1024, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    model = new_model(config, 5)
+    torch.manual_seed(5)
+    model = Qwen2ForCausalLM(config)
     with torch.no_grad():  # Biases and norms that are not all zero or one, so that losing one shows.
         for weights in model.parameters():
             weights.add_(torch.randn_like(weights) * 0.05)

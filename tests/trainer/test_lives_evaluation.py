@@ -36,7 +36,7 @@ class Oracle:
 
     def generate(self, agent: Agent, prompt: Sequence[ChatMessage], **_: object) -> Completion:
         block, _, now = prompt[-1].text.partition("\nNow: ")
-        offered = re.findall(r"^\[\d+\] (.*)$", block, re.MULTILINE)
+        offered = re.findall(r"^(.*) \[\d+\]$", block, re.MULTILINE)
         now = now or block.removeprefix("Now: ")
         if agent is Agent.MANAGER:
             said = format_operations(gold_operations(self._turns[now].pop(0).changes, offered))
