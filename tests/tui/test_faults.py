@@ -144,7 +144,7 @@ async def test_a_message_whose_answer_was_lost_can_be_answered_after_a_restart(t
 
 
 async def test_a_bug_in_a_thread_ends_the_app_instead_of_leaving_it_waiting(tmp_path: Path) -> None:
-    engine = ScriptedEngine(ScriptedGenerator(answer=[Breaks("", ZeroDivisionError("a bug"))]))
+    engine = ScriptedEngine(ScriptedGenerator(answer=[Breaks("", ZeroDivisionError("a bug"))], default_manager="NOOP"))
     app = app_with(tmp_path, engine)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         async with app.run_test(size=(80, 24)) as pilot:
