@@ -23,7 +23,7 @@ from assistant.conversation.queue import ManagerQueue
 from assistant.memory.bank import Embedder, MemoryBank, Message, Operation
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from trainer.data.facts import Fact
-from trainer.data.lives import ABSTAIN, Life, Question, Turn
+from trainer.data.lives import Life, Question, Turn
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 
@@ -205,6 +205,3 @@ def _seen(operation: Operation) -> tuple[str, int, str]:
         return operation.status, operation.memory_id or 0, operation.reason
     memory_id = 0 if operation.action is Action.ADD else operation.memory_id or 0
     return operation.action, memory_id, (operation.text or "") if operation.action is not Action.DELETE else ""
-
-
-__all__ = ["ABSTAIN", "Scores", "Tally", "evaluate", "normalised"]
