@@ -44,6 +44,7 @@ class ScriptedGenerator:
 
     A completion is a text (or a function from the call to one), which streams word by word and ends early where
     `cancel` is set; a whole `Completion`; or `Breaks`. An agent that has none left gets its default again and again.
+    What the manager was stopped in the middle of, it says again: its message goes back into the queue.
     """
 
     def __init__(
@@ -82,7 +83,10 @@ class ScriptedGenerator:
                 self._stream(text, on_text, cancel)
                 raise error
             case str() as text:
-                return self._stream(text, on_text, cancel)
+                completion = self._stream(text, on_text, cancel)
+                if agent is Agent.MANAGER and completion.finish_reason is FinishReason.CANCELLED:
+                    self._completions[agent].insert(0, text)
+                return completion
             case write:
                 return self._stream(write(call), on_text, cancel)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from random import Random
 
 import torch
@@ -17,35 +18,65 @@ from transformers import PreTrainedTokenizerFast
 from assistant.llm.chatml import ControlTokens, render
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
-from trainer.examples import AS_IN_USE, Difficulty, Example, examples
+from trainer.examples import AS_IN_USE, Difficulty, Example, groups
 from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START
 
 IGNORED = -100
 UNLIMITED = 1 << 30
 WAITING = 24
 """Documents among which a row's next one is looked for."""
+BRANCHES = 4
+"""Examples that share the beginning of their prompts, about: a memory bank is read once for so many messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`tokens` and `labels` are (rows, length) int64; `documents` numbers each token's example within its row."""
+    """(rows, length) int64 tensors: `documents` numbers each token's document within its row, from 0; padding has -1.
+
+    A document is a tree: a beginning, `branches` 0, and the examples that go on from it, from 1. `positions` count from the
+    document's first token along a branch.
+    """
 
     tokens: torch.Tensor
     labels: torch.Tensor
     documents: torch.Tensor
+    branches: torch.Tensor
+    positions: torch.Tensor
 
     def __getitem__(self, index: slice) -> Rows:
-        return Rows(self.tokens[index], self.labels[index], self.documents[index])
+        return Rows(
+            self.tokens[index],
+            self.labels[index],
+            self.documents[index],
+            self.branches[index],
+            self.positions[index],
+        )
 
     def mask(self) -> torch.Tensor:
-        """(rows, 1, length, length) bool: causal, and never across examples."""
+        """(rows, 1, length, length) bool: what came before in the same branch, or in the beginning of its document."""
         length = self.tokens.shape[1]
         same = self.documents[:, None, :, None] == self.documents[:, None, None, :]
-        return same & torch.ones(length, length, dtype=torch.bool).tril()
+        own = self.branches[:, None, :, None] == self.branches[:, None, None, :]
+        beginning = (self.branches == 0)[:, None, None, :]
+        return same & (own | beginning) & torch.ones(length, length, dtype=torch.bool).tril()
 
 
-Document = tuple[list[int], list[int]]
-"""The tokens of a prompt and of its completion."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The tokens that all its examples begin with, and for each the rest of its prompt and its completion."""
+
+    beginning: list[int]
+    examples: list[tuple[list[int], list[int]]]
+
+    def __len__(self) -> int:
+        return len(self.beginning) + sum(len(rest) + len(completion) for rest, completion in self.examples)
+
+    def at_most(self, length: int) -> Document | None:
+        """This document, without its last examples if it is longer than `length`; None if not even one fits."""
+        kept = len(self.examples)
+        while kept and len(shorter := Document(self.beginning, self.examples[:kept])) > length:
+            kept -= 1
+        return shorter if kept else None
 
 
 class Encoder:
@@ -61,10 +92,18 @@ class Encoder:
     def _text(self, text: str) -> list[int]:
         return self._plain.encode(text, add_special_tokens=False).ids
 
-    def encode(self, example: Example) -> Document:
+    def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""
         prompt = render(example.prompt, self._text, self._control, budget=UNLIMITED)
         return prompt, [*self._text(example.completion), self.end]
+
+    def document(self, group: list[Example]) -> Document:
+        """The examples of `group` as one document: what all prompts begin with is there once."""
+        pairs = [self.encode(example) for example in group]
+        first, last = min(pairs)[0], max(pairs)[0]
+        alike = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(first, last, strict=False)))
+        shared = min(alike, min(len(prompt) for prompt, _ in pairs) - 1)  # Each needs a token to predict from.
+        return Document(first[:shared], [(prompt[shared:], completion) for prompt, completion in pairs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +133,8 @@ def shard(
 ) -> Rows:
     """Shard `number` of the split of `wordings`."""
     rng = Random(f"{wordings.split} {seed} {number}")
-    documents = _documents(encoder, wordings, rng, mix, shape.length)
-    return _packed(_shuffled(documents, shape.rows * 4, rng), shape, encoder)
+    documents = _documents(encoder, wordings, rng, mix, shape)
+    return _packed(documents, shape, encoder)
 
 
 def repeats(encoder: Encoder, seed: int, shape: Shape) -> Rows:
@@ -106,30 +145,48 @@ def repeats(encoder: Encoder, seed: int, shape: Shape) -> Rows:
 
 def _packed(documents: Iterator[Document], shape: Shape, encoder: Encoder) -> Rows:
     waiting: list[Document] = []
-    tokens = torch.full((shape.rows, shape.length), encoder.pad)
-    labels = torch.full((shape.rows, shape.length), IGNORED)
-    numbers = torch.full((shape.rows, shape.length), -1)
+    size = (shape.rows, shape.length)
+    rows = Rows(
+        tokens=torch.full(size, encoder.pad),
+        labels=torch.full(size, IGNORED),
+        documents=torch.full(size, -1),
+        branches=torch.zeros(size, dtype=torch.long),
+        positions=torch.zeros(size, dtype=torch.long),
+    )
     for r in range(shape.rows):
         at = 0
-        for n, (prompt, completion) in enumerate(_pack(documents, waiting, shape.length)):
-            start, end = at + len(prompt), at + len(prompt) + len(completion)
-            tokens[r, at:end] = torch.tensor(prompt + completion)
-            labels[r, start - 1 : end - 1] = torch.tensor(completion)
-            numbers[r, at:end] = n
-            at = end
-    return Rows(tokens, labels, numbers)
+        for n, document in enumerate(_pack(documents, waiting, shape.length)):
+            begun = len(document.beginning)
+            for b, (prompt, completion) in enumerate([(document.beginning, []), *document.examples]):
+                tokens = prompt + completion
+                start, end = at + len(prompt), at + len(tokens)
+                rows.tokens[r, at:end] = torch.tensor(tokens)
+                if completion:
+                    rows.labels[r, start - 1 : end - 1] = torch.tensor(completion)
+                rows.documents[r, at:end] = n
+                rows.branches[r, at:end] = b
+                rows.positions[r, at:end] = torch.arange(len(tokens)) + (begun if b else 0)
+                at = end
+    return rows
 
 
-def _documents(encoder: Encoder, wordings: Wordings, rng: Random, mix: Mix, longest: int) -> Iterator[Document]:
-    """Documents of at most `longest` tokens, without end."""
+def _documents(encoder: Encoder, wordings: Wordings, rng: Random, mix: Mix, shape: Shape) -> Iterator[Document]:
+    """Documents of at most a row, without end; as many as fill the shape are mixed with each other."""
     while True:
-        life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48))
-        for example in examples(life, wordings, rng, mix.difficulty):
-            while rng.random() < mix.repeats:
-                yield _repeat(encoder, rng)
-            document = encoder.encode(example)
-            if len(document[0]) + len(document[1]) <= longest:
-                yield document
+        some: list[Document] = []
+        tokens = 0
+        while tokens < shape.rows * shape.length:
+            life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48), branches=BRANCHES)
+            for group in groups(life, wordings, rng, mix.difficulty):
+                while rng.random() < mix.repeats:
+                    some.append(_repeat(encoder, rng))
+                    tokens += len(some[-1])
+                document = encoder.document(group).at_most(shape.length)
+                if document is not None:
+                    some.append(document)
+                    tokens += len(document)
+        rng.shuffle(some)
+        yield from some
 
 
 def _repeat(encoder: Encoder, rng: Random) -> Document:
@@ -137,16 +194,7 @@ def _repeat(encoder: Encoder, rng: Random) -> Document:
     tokens = [rng.randrange(3, encoder.vocabulary) for _ in range(rng.randint(16, 80))]
     begin = rng.randrange(len(tokens) - 6)
     length = rng.randint(6, 24)
-    return [*tokens, tokens[begin]], tokens[begin + 1 : begin + length]
-
-
-def _shuffled(documents: Iterator[Document], window: int, rng: Random) -> Iterator[Document]:
-    """`documents` mixed within a moving window, so that one life is not one batch."""
-    held = [next(documents) for _ in range(window)]
-    while True:
-        index = rng.randrange(window)
-        yield held[index]
-        held[index] = next(documents)
+    return Document(tokens, [([tokens[begin]], tokens[begin + 1 : begin + length])])
 
 
 def _pack(documents: Iterator[Document], waiting: list[Document], length: int) -> list[Document]:
@@ -156,10 +204,10 @@ def _pack(documents: Iterator[Document], waiting: list[Document], length: int) -
     while True:
         while len(waiting) < WAITING:
             waiting.append(next(documents))
-        fitting = [d for d in waiting if len(d[0]) + len(d[1]) <= room]
+        fitting = [d for d in waiting if len(d) <= room]
         if not fitting:
             return row
-        chosen = waiting[0] if not row and waiting[0] in fitting else max(fitting, key=lambda d: len(d[0]) + len(d[1]))
+        chosen = waiting[0] if not row and waiting[0] in fitting else max(fitting, key=len)
         waiting.remove(chosen)
         row.append(chosen)
-        room -= len(chosen[0]) + len(chosen[1])
+        room -= len(chosen)

@@ -14,13 +14,19 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 PREVIOUS_SHARPNESS = 6.0
-MATCH_SHARPNESS = 4.0
-WRITE = 4.0
+MATCH_SHARPNESS = 5.0
+WRITE = 8.0
+SLOW = 0.02
+"""Radians a token: what rotates less hardly changes over a prompt, and is free to compare tokens by content."""
 
 
 @torch.no_grad()
 def lay_out_copying(model: Qwen2ForCausalLM, seed: int) -> None:
-    """Draws the circuit into layers 0 and 1 of `model`, in place. All heads of layer 1 take part, one of layer 0."""
+    """Draws the circuit into layers 0 and 1 of `model`, in place: two heads of layer 0, all of layer 1.
+
+    One token is often not enough to know a place by ("m" in the middle of a name), so the two tokens before a place are
+    compared with the current one and the one before it.
+    """
     config = model.config
     size, heads = config.hidden_size, config.num_attention_heads
     head = size // heads
@@ -34,22 +40,28 @@ def lay_out_copying(model: Qwen2ForCausalLM, seed: int) -> None:
         return torch.linalg.qr(torch.randn(size, rows, generator=generator))[0].T
 
     first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
-    before = slice(0, head)
-    for linear in (first.q_proj, first.k_proj):
-        linear.weight[before].zero_()
-    first.q_proj.bias[before] = torch.cat([torch.full((half,), PREVIOUS_SHARPNESS), torch.zeros(half)])
-    first.k_proj.bias[before] = PREVIOUS_SHARPNESS * torch.cat([angles.cos(), angles.sin()])
-    seen, written = projection(head), projection(head)
-    first.v_proj.weight[before] = seen
-    first.o_proj.weight[:, before] = embedding_scale * math.sqrt(size / head) * written.T
+    itself = projection(head)
+    one_back, two_back = projection(head), projection(head)
+    for back, written in enumerate((one_back, two_back), 1):
+        own = slice((back - 1) * head, back * head)
+        for linear in (first.q_proj, first.k_proj):
+            linear.weight[own].zero_()
+        first.q_proj.bias[own] = torch.cat([torch.full((half,), PREVIOUS_SHARPNESS), torch.zeros(half)])
+        turned = back * angles
+        first.k_proj.bias[own] = PREVIOUS_SHARPNESS * torch.cat([turned.cos(), turned.sin()])
+        first.v_proj.weight[own] = itself
+        first.o_proj.weight[:, own] = embedding_scale * math.sqrt(size / head) * written.T
 
-    slow = torch.arange(head)[torch.cat([angles, angles]) < 0.02]
+    slow = torch.arange(head)[torch.cat([angles, angles]) < SLOW]
     for n in range(heads):
         own = slice(n * head, (n + 1) * head)
-        mix = torch.linalg.qr(torch.randn(head, head, generator=generator))[0][: len(slow)]
-        for linear, reads in ((second.q_proj, seen), (second.k_proj, written)):
+        for linear in (second.q_proj, second.k_proj):
             linear.weight[own].zero_()
-            linear.weight[own][slow] = MATCH_SHARPNESS * (mix @ reads)
+        compared = ((itself, one_back), (one_back, two_back))
+        for (wanted, found), dimensions in zip(compared, slow.chunk(2), strict=True):
+            mix = torch.linalg.qr(torch.randn(head, head, generator=generator))[0][: len(dimensions)]
+            second.q_proj.weight[own.start + dimensions] = MATCH_SHARPNESS * (mix @ wanted)
+            second.k_proj.weight[own.start + dimensions] = MATCH_SHARPNESS * (mix @ found)
         copied = projection(head)
         second.v_proj.weight[own] = copied
         second.o_proj.weight[:, own] = WRITE * embedding_scale * copied.T

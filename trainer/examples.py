@@ -6,7 +6,7 @@ like that. Knows nothing of tokens or tensors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -15,7 +15,7 @@ from assistant.agents.generation import Agent, ChatMessage, Role
 from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data.facts import Fact
-from trainer.data.lives import USER, Change, Life, Turn
+from trainer.data.lives import USER, Change, Life, Question, Turn
 from trainer.data.wordings import Wordings
 
 MAX_OFFERED = 8
@@ -55,24 +55,30 @@ AS_IN_USE = Difficulty()
 
 def examples(life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty = AS_IN_USE) -> Iterator[Example]:
     """Every example in `life`, both agents mixed in the order of its turns."""
+    for group in groups(life, wordings, rng, difficulty):
+        yield from group
+
+
+def groups(life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty = AS_IN_USE) -> Iterator[list[Example]]:
+    """The examples in `life`, those together whose prompts differ in the last message alone."""
     history: list[ChatMessage] = []
     earlier: list[str] = []
     for turn in life.turns:
-        yield _manager_example(turn, earlier, rng, difficulty)
-        known = _known_after(turn)
-        reply = _reply(turn, wordings, rng)
-        if reply is not None:
-            if rng.random() < (STATEMENT_REPLY_SHARE if turn.changes else SMALLTALK_REPLY_SHARE):
-                offered = _offer([], known, set(), rng, difficulty)
-                yield _answer_example(turn.text, reply, offered, (), _seen(history, rng, difficulty))
-            if turn.speaker == USER:
-                history = _grown(history, turn.text, reply)
-        for question in turn.questions:
-            needed = [question.evidence] if question.evidence else []
-            offered = _offer(needed, known, {question.kind.split(".")[0].removeprefix("friend_")}, rng, difficulty)
-            ids = tuple(offered.index(fact.text) + 1 for fact in needed)
-            yield _answer_example(question.text, question.answer, offered, ids, _seen(history, rng, difficulty))
-            history = _grown(history, question.text, question.answer)
+        yield _manager_examples([turn, *turn.instead], earlier, rng, difficulty)
+        said = [(t, reply) for t in (turn, *turn.instead) if (reply := _reply(t, wordings)) is not None]
+        replies = [
+            Question("reply", t.text, reply, None)
+            for t, reply in said
+            if rng.random() < (STATEMENT_REPLY_SHARE if t.changes else SMALLTALK_REPLY_SHARE)
+        ]
+        if replies:
+            yield _answer_examples(replies, list(turn.known), history, rng, difficulty)
+        if turn.speaker == USER and said and said[0][0] is turn:
+            history = _grown(history, turn.text, said[0][1])
+        if turn.questions:
+            yield _answer_examples(turn.questions, _known_after(turn), history, rng, difficulty)
+            asked = rng.choice(turn.questions)
+            history = _grown(history, asked.text, asked.answer)
         earlier = [*earlier, f"{turn.speaker}: {turn.text}"][-2:]
 
 
@@ -101,6 +107,7 @@ def _known_after(turn: Turn) -> list[Fact]:
 
 def _offer(needed: list[Fact], known: list[Fact], near: set[str], rng: Random, difficulty: Difficulty) -> list[str]:
     """As many memories as `difficulty` allows, mixed: those needed, then some of the kinds in `near`, then any."""
+    needed = list({fact.key: fact for fact in needed}.values())
     others = [f for f in known if f not in needed]
     rng.shuffle(others)
     others.sort(key=lambda f: f.kind.removeprefix("friend_") not in near)
@@ -110,15 +117,21 @@ def _offer(needed: list[Fact], known: list[Fact], near: set[str], rng: Random, d
     return [f.text for f in offered]
 
 
-def _manager_example(turn: Turn, earlier: list[str], rng: Random, difficulty: Difficulty) -> Example:
-    needed = [c.before for c in turn.changes if c.before]
-    near = {f.kind.removeprefix("friend_") for c in turn.changes for f in (c.before, c.after) if f}
-    if turn.kind == "known already":
-        needed = [_restated(turn)]
-    offered = _offer(needed, list(turn.known), near, rng, difficulty)
+def _manager_examples(turns: list[Turn], earlier: list[str], rng: Random, difficulty: Difficulty) -> list[Example]:
+    changes = [c for turn in turns for c in turn.changes]
+    needed = [c.before for c in changes if c.before]
+    needed += [_restated(turn) for turn in turns if turn.kind == "known already"]
+    near = {f.kind.removeprefix("friend_") for c in changes for f in (c.before, c.after) if f}
+    offered = _offer(needed, list(turns[0].known), near, rng, difficulty)
     before = earlier[-rng.randint(1, 2) :] if rng.random() < difficulty.earlier else []
-    prompt = manager_prompt(turn.text, offered, speaker=turn.speaker, earlier=before)
-    return Example(Agent.MANAGER, prompt, format_operations(gold_operations(turn.changes, offered)))
+    return [
+        Example(
+            Agent.MANAGER,
+            manager_prompt(turn.text, offered, speaker=turn.speaker, earlier=before),
+            format_operations(gold_operations(turn.changes, offered)),
+        )
+        for turn in turns
+    ]
 
 
 def _restated(turn: Turn) -> Fact:
@@ -131,13 +144,24 @@ def _seen(history: list[ChatMessage], rng: Random, difficulty: Difficulty) -> li
     return history[-2 * rng.randint(1, 2) :] if rng.random() < difficulty.history else []
 
 
-def _answer_example(
-    message: str, answer: str, offered: list[str], ids: tuple[int, ...], history: list[ChatMessage]
-) -> Example:
-    return Example(Agent.ANSWER, answer_prompt(message, offered, history=history), format_answer(answer, ids))
+def _answer_examples(
+    questions: Sequence[Question], known: list[Fact], history: list[ChatMessage], rng: Random, difficulty: Difficulty
+) -> list[Example]:
+    needed = [q.evidence for q in questions if q.evidence]
+    near = {q.kind.split(".")[0].removeprefix("friend_") for q in questions}
+    offered = _offer(needed, known, near, rng, difficulty)
+    seen = _seen(history, rng, difficulty)
+    return [
+        Example(
+            Agent.ANSWER,
+            answer_prompt(q.text, offered, history=seen),
+            format_answer(q.answer, (offered.index(q.evidence.text) + 1,) if q.evidence else ()),
+        )
+        for q in questions
+    ]
 
 
-def _reply(turn: Turn, wordings: Wordings, rng: Random) -> str | None:
+def _reply(turn: Turn, wordings: Wordings) -> str | None:
     """What the assistant says to a message that asks for nothing it could know; None to one that does."""
     if turn.changes or turn.kind == "known already":
         kind = "statement"
@@ -145,4 +169,4 @@ def _reply(turn: Turn, wordings: Wordings, rng: Random) -> str | None:
         kind = turn.kind.removeprefix("small talk: ")
     else:
         return None
-    return rng.choice(wordings.say[f"replies.{kind}"][:3])
+    return wordings.say[f"replies.{kind}"][0]

@@ -19,36 +19,42 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
 from trainer.examples import Difficulty
+from trainer.muon import Muon
 
-EMBEDDING_SCALE = 0.06
-"""Unit logits for 256 wide states. At the usual 0.02 the first hundred steps mix all embeddings up."""
+EMBEDDING_SCALE = 0.5
+"""Large beside what a hundred steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens in it."""
+UNIT_LOGITS = 0.06
+"""Embeddings of this scale give 256 wide states logits near 1; the last norm makes up for larger ones."""
+ADAM_EPSILON = 1e-5
+"""Large, so that the embeddings of rare tokens stay where they are: at the usual 1e-8 the faint gradients that all of them
+get, and that point the same way, would make them alike, and what is alike cannot be told apart to be copied."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 5_000
+    steps: int = 11_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
     long_from: float = 0.85
     """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""
     prompt_weight: float = 0.2
-    """Weight of the loss on prompts, on a quarter of their tokens: names that come again there teach copying early."""
-    muon_rate: float = 0.0025
-    adam_rate: float = 0.0005
+    """Weight of the loss on prompts, on a tenth of their tokens: names that come again there teach copying early."""
+    muon_rate: float = 0.003
+    adam_rate: float = 0.002
     weight_decay: float = 0.05
     warmup: int = 100
     decay: float = 0.72
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
     repeats_until: int = 400
-    full_from: int = 2_000
+    full_from: int = 3_000
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     steps_a_shard: int = 32
-    check_every: int = 200
-    save_every: int = 200
+    check_every: int = 500
+    save_every: int = 250
 
     def factor(self, step: int) -> float:
         falling = (self.steps - step) / (self.steps * self.decay)
@@ -87,6 +93,7 @@ def new_model(config: Qwen2Config, seed: int) -> Qwen2ForCausalLM:
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM(config)
     torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_SCALE)
+    torch.nn.init.constant_(model.model.norm.weight, UNIT_LOGITS / EMBEDDING_SCALE)
     lay_out_copying(model, seed)
     return model
 
@@ -96,10 +103,8 @@ def optimisers(model: Qwen2ForCausalLM, schedule: Schedule) -> list[torch.optim.
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(
-            matrices, lr=schedule.muon_rate, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
-        torch.optim.AdamW(rest, lr=schedule.adam_rate, weight_decay=0.0, betas=(0.9, 0.98)),
+        Muon(matrices, lr=schedule.muon_rate, weight_decay=schedule.weight_decay),
+        torch.optim.AdamW(rest, lr=schedule.adam_rate, weight_decay=0.0, betas=(0.9, 0.98), eps=ADAM_EPSILON),
     ]
 
 
@@ -197,19 +202,23 @@ class Trainer:
     def _hidden(self, rows: Rows) -> torch.Tensor:
         """(rows, length, hidden size): what the head turns into logits."""
         mask = {"full_attention": rows.mask()}
-        return self._forward(input_ids=rows.tokens, attention_mask=mask, use_cache=False).last_hidden_state
+        forward = self._forward(
+            input_ids=rows.tokens, attention_mask=mask, position_ids=rows.positions, use_cache=False
+        )
+        return forward.last_hidden_state
 
     def _some_prompt_tokens(self, rows: Rows) -> torch.Tensor:
-        """(rows, length) bool: a quarter, at random but the same for the same step, of the places inside prompts."""
+        """(rows, length) bool: a tenth, at random but the same for the same step, of the places inside prompts."""
         generator = torch.Generator().manual_seed(self.step)
-        chosen = torch.rand(rows.tokens.shape, generator=generator) < 0.25
-        inside = (rows.documents >= 0) & (rows.documents == rows.documents.roll(-1, 1)) & (rows.labels == IGNORED)
+        chosen = torch.rand(rows.tokens.shape, generator=generator) < 0.1
+        same = (rows.documents == rows.documents.roll(-1, 1)) & (rows.branches == rows.branches.roll(-1, 1))
+        inside = (rows.documents >= 0) & same & (rows.labels == IGNORED)
         inside[:, -1] = False
         return chosen & inside
 
     @torch.no_grad()
     def exact(self, rows: Rows) -> list[list[bool]]:
-        """For each row, for each of its documents: whether greedy decoding would give exactly its completion.
+        """For each row, for each of its examples: whether greedy decoding would give exactly its completion.
 
         Every token is predicted from the right ones before it; the whole is right if and only if each one is.
         """
@@ -224,6 +233,7 @@ class Trainer:
             right = torch.ones_like(part.tokens, dtype=torch.bool)
             right[asked] = guesses == part.labels[asked]
             for r in range(len(part.tokens)):
-                numbers = part.documents[r]
-                found.append([bool(right[r][numbers == n].all()) for n in range(int(numbers.max()) + 1)])
+                inside = part.branches[r] > 0
+                numbers = part.documents[r][inside] * part.tokens.shape[1] + part.branches[r][inside]
+                found.append([bool(right[r][inside][numbers == n].all()) for n in numbers.unique()])
         return found

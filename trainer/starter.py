@@ -22,7 +22,8 @@ from trainer.examples import Difficulty, examples
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
 from trainer.tokenizer import train_tokenizer
 
-VOCABULARY = 4096
+VOCABULARY = 8192
+LONG_OPENINGS = 2000
 TOKENIZER_LIVES = 600
 WATCHED = Shape(96, 256)
 """Rows of each split on which a run is watched."""
@@ -65,7 +66,7 @@ def _share_exact(trainer: Trainer, rows: Rows) -> float:
 def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokenizerFast:
     if not folder.exists():
         partial = folder.with_name(folder.name + ".partial")
-        train_tokenizer(_texts(wordings, seed), VOCABULARY).save_pretrained(partial)
+        train_tokenizer(_texts(wordings, seed), VOCABULARY, LONG_OPENINGS).save_pretrained(partial)
         partial.replace(folder)
     return PreTrainedTokenizerFast.from_pretrained(folder)
 

@@ -58,7 +58,7 @@ async def test_two_dogs_become_one_memory_that_the_third_answer_names(tmp_path: 
 
 async def test_the_answer_streams_while_the_box_takes_the_next_words(tmp_path: Path) -> None:
     engine = ScriptedEngine(
-        ScriptedGenerator(answer=["Memories: none\nAnswer: one two three four"], manager=["NOOP"]), pause_after=5
+        ScriptedGenerator(answer=["Memories: none\nAnswer: one two three four"], default_manager="NOOP"), pause_after=5
     )
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
         await say(pilot, "Count.")
@@ -73,7 +73,7 @@ async def test_the_answer_streams_while_the_box_takes_the_next_words(tmp_path: P
 
 async def test_escape_stops_the_answer_and_keeps_its_beginning(tmp_path: Path) -> None:
     engine = ScriptedEngine(
-        ScriptedGenerator(answer=["Memories: none\nAnswer: one two three four"], manager=["NOOP"]), pause_after=5
+        ScriptedGenerator(answer=["Memories: none\nAnswer: one two three four"], default_manager="NOOP"), pause_after=5
     )
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
         await say(pilot, "Count.")
@@ -88,7 +88,7 @@ async def test_escape_stops_the_answer_and_keeps_its_beginning(tmp_path: Path) -
 async def test_a_message_sent_while_the_model_loads_is_saved_at_once_and_answered_later(tmp_path: Path) -> None:
     loading = threading.Event()
     engine = ScriptedEngine(
-        ScriptedGenerator(answer=["Memories: none\nAnswer: Hello!"], manager=["NOOP"]), loading=loading
+        ScriptedGenerator(answer=["Memories: none\nAnswer: Hello!"], default_manager="NOOP"), loading=loading
     )
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
         await sees(pilot, "loading the model")
@@ -101,7 +101,7 @@ async def test_a_message_sent_while_the_model_loads_is_saved_at_once_and_answere
 
 
 async def test_keys_that_come_faster_than_they_are_handled_keep_their_order(tmp_path: Path) -> None:
-    engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: Yes."], manager=["NOOP"]))
+    engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: Yes."], default_manager="NOOP"))
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
         for key in ("o", "n", "e", "ctrl+j", "t", "w", "o", "shift+enter", "x", "enter"):
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -132,7 +132,7 @@ async def test_a_reply_of_the_manager_that_makes_no_sense_is_shown_for_review(tm
 
 
 async def test_an_answer_without_its_form_is_shown_as_it_came(tmp_path: Path) -> None:
-    engine = ScriptedEngine(ScriptedGenerator(answer=["I forgot the form."], manager=["NOOP"]))
+    engine = ScriptedEngine(ScriptedGenerator(answer=["I forgot the form."], default_manager="NOOP"))
     async with app_with(tmp_path, engine).run_test(size=(96, 24)) as pilot:
         await say(pilot, "Hello?")
         await sees(pilot, "I forgot the form.\n    not in the form asked for")

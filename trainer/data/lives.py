@@ -45,7 +45,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message, what was remembered before it, and what it should change (nothing: small talk, or already known)."""
+    """One message, what was remembered before it, and what it should change (nothing: small talk, or already known).
+
+    `instead` holds messages that could have been said in its place: they begin from what was known, and nothing follows.
+    """
 
     speaker: str
     text: str
@@ -53,6 +56,7 @@ class Turn:
     known: tuple[Fact, ...]
     changes: tuple[Change, ...]
     questions: tuple[Question, ...]
+    instead: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

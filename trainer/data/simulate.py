@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from trainer.data.asking import ask_known, ask_unknown
@@ -26,18 +27,22 @@ RESTATED = {
 """How a known fact is said again: the pool, then its slots, of which the last takes one of the values."""
 
 
-def simulate(seed: int | str, wordings: Wordings, *, turns: int = 30) -> Life:
-    """One life of `turns` messages, the same for the same seed and wordings."""
+def simulate(seed: int | str, wordings: Wordings, *, turns: int = 30, branches: int = 1) -> Life:
+    """One life of `turns` messages, the same for the same seed and wordings.
+
+    Each turn holds `branches - 1` messages that could have come in its place, and as many times its questions.
+    """
     rng = Random(seed)
     training = wordings.split is Split.TRAIN
     story = Storyteller(rng, wordings, invented=INVENTED_SHARE if training else 0.0)
     if rng.random() < NAMED_SHARE:
         first = story.value("first_names")
         story.people = (first, story.value("first_names", first))
-    return Life(story.people, tuple(_turn(story) for _ in range(turns)))
+    return Life(story.people, tuple(_turn(story, branches) for _ in range(turns)))
 
 
-def _turn(s: Storyteller) -> Turn:
+def _turn(s: Storyteller, branches: int) -> Turn:
+    instead = tuple(_turn(replace(s, known=dict(s.known)), 0) for _ in range(branches - 1))
     subject = s.rng.choice(s.people)
     known = tuple(s.known.values())
     roll = s.rng.random()
@@ -52,10 +57,11 @@ def _turn(s: Storyteller) -> Turn:
             del s.known[change.before.key]
         if change.after is not None:
             s.known[change.after.key] = change.after
-    return Turn(subject, text, kind, known, changes, _questions(s, changes))
+    questions = [question for _ in range(branches) for question in _questions(s, changes)]
+    return Turn(subject, text, kind, known, changes, tuple(questions), instead)
 
 
-def _questions(s: Storyteller, changes: tuple[Change, ...]) -> tuple[Question, ...]:
+def _questions(s: Storyteller, changes: tuple[Change, ...]) -> list[Question]:
     """Two questions: one about what was just said or something older, one that may be unanswerable."""
     news = [c.after for c in changes if c.after is not None]
     asked: list[Question] = []
@@ -64,7 +70,7 @@ def _questions(s: Storyteller, changes: tuple[Change, ...]) -> tuple[Question, .
         asked.append(ask_known(s, fact))
     if s.chance(0.35):
         asked.append(ask_unknown(s, s.rng.choice(s.people)))
-    return tuple(asked)
+    return asked
 
 
 def _event(s: Storyteller, subject: str) -> Event:
