@@ -21,7 +21,7 @@ from trainer.copying import lay_out_copying
 from trainer.examples import Difficulty
 from trainer.muon import Muon
 
-EMBEDDING_SCALE = 0.5
+EMBEDDING_SCALE = 1.0
 """Large beside what a hundred steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens in it."""
 UNIT_LOGITS = 0.06
 """Embeddings of this scale give 256 wide states logits near 1; the last norm makes up for larger ones."""
@@ -34,7 +34,7 @@ get, and that point the same way, would make them alike, and what is alike canno
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 11_000
+    steps: int = 7_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
@@ -42,15 +42,15 @@ class Schedule:
     """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""
     prompt_weight: float = 0.2
     """Weight of the loss on prompts, on a tenth of their tokens: names that come again there teach copying early."""
-    muon_rate: float = 0.003
-    adam_rate: float = 0.002
+    muon_rate: float = 0.0025
+    adam_rate: float = 0.004
     weight_decay: float = 0.05
     warmup: int = 100
     decay: float = 0.72
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
     repeats_until: int = 400
-    full_from: int = 3_000
+    full_from: int = 2_000
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     steps_a_shard: int = 32
     check_every: int = 500

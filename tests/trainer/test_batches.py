@@ -6,13 +6,15 @@ from random import Random
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from assistant.agents.generation import Agent, ChatMessage, Role
-from trainer.batches import IGNORED, Encoder, Mix, Shape, repeats, shard
+from assistant.agents.prompts import answer_prompt
+from trainer.batches import IGNORED, Document, Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import Example, examples
+from trainer.pretrain import starter_config
 from trainer.tokenizer import train_tokenizer
 
 WORDINGS = Wordings.load(Split.TRAIN)
@@ -21,7 +23,7 @@ WORDINGS = Wordings.load(Split.TRAIN)
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
     made = [e for n in range(4) for e in examples(simulate(n, WORDINGS), WORDINGS, Random(n))]
-    return train_tokenizer((m.text for e in made for m in e.prompt), 600)
+    return train_tokenizer((m.text for e in made for m in e.prompt), 2048, 200)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +49,24 @@ def test_control_tokens_in_a_message_stay_text(tokenizer: PreTrainedTokenizerFas
     assert tokens.count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 1
 
 
+def branches(rows: Rows, row: int) -> list[tuple[int, int]]:
+    """(document, branch) of each example in a row."""
+    inside = rows.branches[row] > 0
+    return sorted(set(zip(rows.documents[row, inside].tolist(), rows.branches[row, inside].tolist(), strict=True)))
+
+
+def path_to(rows: Rows, row: int, document: int, branch: int) -> torch.Tensor:
+    """Where the tokens of one example stand: the beginning of its document, then its own."""
+    own = (rows.branches[row] == branch) | (rows.branches[row] == 0)
+    return ((rows.documents[row] == document) & own).nonzero()[:, 0]
+
+
 def test_the_loss_is_on_completions_alone(tokenizer: PreTrainedTokenizerFast, encoder: Encoder) -> None:
     rows = shard(encoder, WORDINGS, 0, 0, Shape(8, 256))
 
     for row in range(8):
-        for number in range(int(rows.documents[row].max()) + 1):
-            at = (rows.documents[row] == number).nonzero()[:, 0]
+        for document, branch in branches(rows, row):
+            at = path_to(rows, row, document, branch)
             labels = rows.labels[row, at]
             wanted = labels[labels != IGNORED].tolist()
             text = tokenizer.decode(wanted)
@@ -61,17 +75,46 @@ def test_the_loss_is_on_completions_alone(tokenizer: PreTrainedTokenizerFast, en
             assert tokenizer.decode(rows.tokens[row, at]).endswith(text)
 
 
-def test_attention_stays_within_an_example_and_looks_back_only(encoder: Encoder) -> None:
-    rows = shard(encoder, WORDINGS, 0, 0, Shape(4, 256))
-    mask = rows.mask()
+def test_examples_that_begin_alike_are_one_document_that_branches(
+    tokenizer: PreTrainedTokenizerFast, encoder: Encoder
+) -> None:
+    asked = [
+        Example(Agent.ANSWER, answer_prompt(question, ["User lives in Lima."]), f"Memories: 1\nAnswer: {answer}")
+        for question, answer in (("Where do I live?", "Lima"), ("Where is home?", "Lima."), ("Hm?", "Yes"))
+    ]
 
-    assert mask.shape == (4, 1, 256, 256)
-    documents = rows.documents[0]
-    second = int((documents == 1).nonzero()[0])
-    assert documents[second - 1] == 0
-    assert not mask[0, 0, second, second - 1]
-    assert mask[0, 0, second + 1, second]
-    assert not mask[0, 0, second, second + 1]
+    document = encoder.document(asked)
+
+    assert tokenizer.decode(document.beginning).endswith("User lives in Lima. [1]\nNow: User:")
+    for example, (rest, completion) in zip(asked, document.examples, strict=True):
+        assert (document.beginning + rest, completion) == encoder.encode(example)
+
+
+def test_a_document_too_long_for_a_row_loses_its_last_examples() -> None:
+    document = Document([1] * 10, [([2, 2], [3, 3]), ([4, 4], [5])])
+
+    assert document.at_most(17) == document
+    assert document.at_most(16) == Document([1] * 10, [([2, 2], [3, 3])])
+    assert document.at_most(13) is None
+
+
+def test_a_branch_is_computed_as_if_it_stood_alone(encoder: Encoder) -> None:
+    rows = shard(encoder, WORDINGS, 0, 0, Shape(2, 256))
+    config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)
+    config.hidden_size, config.intermediate_size, config.num_hidden_layers = 64, 128, 2
+    config.num_attention_heads = config.num_key_value_heads = 2
+    torch.manual_seed(0)
+    model = Qwen2ForCausalLM(config).eval()
+    document, branch = max(branches(rows, 0), key=lambda place: place[1])
+    assert branch > 1
+    at = path_to(rows, 0, document, branch)
+
+    with torch.no_grad():
+        mask = {"full_attention": rows.mask()}
+        packed = model.model(rows.tokens, attention_mask=mask, position_ids=rows.positions).last_hidden_state[0, at]
+        alone = model.model(rows.tokens[:1, at]).last_hidden_state[0]
+
+    assert torch.allclose(packed, alone, atol=1e-5)
 
 
 def test_a_shard_is_made_from_its_seed_and_number_alone(encoder: Encoder) -> None:

@@ -55,7 +55,7 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
 ) -> None:
     checkpoint, built, models = tmp_path / "model", tmp_path / "built.gguf", tmp_path / "models"
     words = Wordings.load(Split.TRAIN)
-    tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 512)
+    tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 2048, 200)
     config = starter_config(512, tokenizer.eos_token_id, tokenizer.pad_token_id)
     new_model(config, 0).save_pretrained(checkpoint)
     tokenizer.save_pretrained(checkpoint)

@@ -52,8 +52,8 @@ def nasty_strings(count: int) -> list[str]:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint")
     words = Wordings.load(Split.TRAIN)
-    tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 1024)
-    config = starter_config(1024, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 2048, 200)
+    config = starter_config(2048, tokenizer.eos_token_id, tokenizer.pad_token_id)
     torch.manual_seed(5)
     model = Qwen2ForCausalLM(config)
     with torch.no_grad():  # Biases and norms that are not all zero or one, so that losing one shows.
@@ -77,7 +77,7 @@ def test_logits_in_f32_agree_to_a_thousandth_on_fifty_prompts(checkpoint: Path, 
     llama = Llama(str(exported), n_ctx=256, logits_all=True, verbose=False, n_threads=1, type_k=0, type_v=0)
     worst = 0.0
     for _ in range(50):
-        tokens = [rng.randrange(1024) for _ in range(rng.randint(2, 120))]
+        tokens = [rng.randrange(2048) for _ in range(rng.randint(2, 120))]
         llama.reset()
         llama.eval(tokens)
         with torch.no_grad():
