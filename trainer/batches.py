@@ -33,8 +33,8 @@ BRANCHES = 4
 class Rows:
     """(rows, length) int64 tensors: `documents` numbers each token's document within its row, from 0; padding has -1.
 
-    A document is a tree: a beginning, `branches` 0, and the examples that go on from it, from 1. `positions` count from the
-    document's first token along a branch.
+    A document is a tree: a beginning, `branches` 0, and the examples that go on from it, from 1. `positions` count from
+    the document's first token along a branch.
     """
 
     tokens: torch.Tensor

@@ -60,7 +60,7 @@ def _starter(options: argparse.Namespace) -> int:
     provenance = publish.Provenance(
         " ".join(["recollect-train starter", f"--seed {options.seed}", *(f"--set {s}" for s in options.set)]),
         options.seed,
-        publish.commit_of(Path(__file__).parent.parent),
+        publish.commit_at_start(options.folder),
     )
     model = starter.train(options.folder, options.seed, schedule, options.threads)
     built = options.folder / f"{publish.NAME}.gguf"

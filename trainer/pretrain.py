@@ -22,12 +22,12 @@ from trainer.examples import Difficulty
 from trainer.muon import Muon
 
 EMBEDDING_SCALE = 1.0
-"""Large beside what a hundred steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens in it."""
+"""Large beside what the first steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens."""
 UNIT_LOGITS = 0.06
 """Embeddings of this scale give 256 wide states logits near 1; the last norm makes up for larger ones."""
 ADAM_EPSILON = 1e-5
-"""Large, so that the embeddings of rare tokens stay where they are: at the usual 1e-8 the faint gradients that all of them
-get, and that point the same way, would make them alike, and what is alike cannot be told apart to be copied."""
+"""Large, so that the embeddings of rare tokens stay where they are: at the usual 1e-8 the faint gradients that all of
+them get, and that point the same way, would make them alike, and what is alike cannot be told apart to be copied."""
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,15 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
     manifest.replace(models / MANIFEST)
 
 
+def commit_at_start(run: Path) -> str:
+    """The commit that the run in the folder `run` began with: noted there, since the code may change until it ends."""
+    note = run / "commit"
+    if not note.exists():
+        run.mkdir(parents=True, exist_ok=True)
+        note.write_text(commit_of(Path(__file__).parent.parent), "utf-8")
+    return note.read_text("utf-8")
+
+
 def commit_of(folder: Path) -> str:
     """The commit of the code in `folder`, with "+changes" if the working tree differs; "unknown" outside of git."""
     try:

@@ -6,8 +6,6 @@ transformers saves it. Started again on the same folder, it goes on where it was
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -77,12 +75,3 @@ def _texts(wordings: Wordings, seed: int) -> Iterator[str]:
         for example in examples(simulate(rng.getrandbits(48), wordings), wordings, rng):
             yield from (message.text for message in example.prompt)
             yield example.completion
-
-
-def learning_curve(folder: Path) -> list[dict[str, float]]:
-    """The metrics of a run in the order of their steps; where an interrupted run repeats steps, the later ones."""
-    by_step: dict[int, dict[str, float]] = defaultdict(dict)
-    for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines():
-        metrics = json.loads(line)
-        by_step[metrics["step"]] = metrics
-    return [by_step[step] for step in sorted(by_step)]

@@ -41,12 +41,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, long_openings: int) -
 
     Raises ValueError if there is too little text for so many tokens.
     """
-    splitter = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    splitter = _splitter()
     words = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(text))
     opening = _openings(words, long_openings)
     learned = _learn_merges(words, opening, vocabulary - len(CONTROL))
@@ -54,8 +49,13 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, long_openings: int) -
     tokens = [*CONTROL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *(a + b for a, b in merges)]
     if len(tokens) != vocabulary:
         raise ValueError(f"There is text for {len(tokens)} tokens, not for {vocabulary}.")
+    return assembled(tokens, merges)
+
+
+def assembled(tokens: list[str], merges: list[Merge]) -> PreTrainedTokenizerFast:
+    """The tokenizer of `tokens`, in the order of their ids, and `merges`, in the order of their rank."""
     tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
-    tokenizer.pre_tokenizer = splitter
+    tokenizer.pre_tokenizer = _splitter()
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(CONTROL)
     return PreTrainedTokenizerFast(
@@ -64,6 +64,15 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, long_openings: int) -
         pad_token=END_OF_TEXT,
         chat_template=CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
+    )
+
+
+def _splitter() -> pre_tokenizers.PreTokenizer:
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
 
 

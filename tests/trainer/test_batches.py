@@ -23,7 +23,7 @@ WORDINGS = Wordings.load(Split.TRAIN)
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
     made = [e for n in range(4) for e in examples(simulate(n, WORDINGS), WORDINGS, Random(n))]
-    return train_tokenizer((m.text for e in made for m in e.prompt), 2048, 200)
+    return train_tokenizer((m.text for e in made for m in e.prompt), 1800, 200)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from assistant.llm.manifest import shipped_models, verify
 from trainer.cli import _changed, main
 from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import Schedule, new_model, starter_config
-from trainer.publish import Provenance, export, publish
+from trainer.publish import Provenance, commit_at_start, export, publish
 from trainer.tokenizer import train_tokenizer
 
 
@@ -56,7 +56,7 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
     checkpoint, built, models = tmp_path / "model", tmp_path / "built.gguf", tmp_path / "models"
     words = Wordings.load(Split.TRAIN)
     tokenizer = train_tokenizer((line for pool in words.say.values() for line in pool), 2048, 200)
-    config = starter_config(512, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    config = starter_config(2048, tokenizer.eos_token_id, tokenizer.pad_token_id)
     new_model(config, 0).save_pretrained(checkpoint)
     tokenizer.save_pretrained(checkpoint)
 
@@ -71,3 +71,11 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
     assert main(["lives", str(model.path), "--lives", "1", "--json"]) == 0
     totals = json.loads(capsys.readouterr().out)
     assert totals["answers"] == 0.0, "a model that was not trained answers nothing"
+
+
+def test_a_run_keeps_the_commit_that_it_began_with(tmp_path: Path) -> None:
+    begun = commit_at_start(tmp_path / "run")
+
+    assert begun
+    (tmp_path / "run" / "commit").write_text("0123456789ab")
+    assert commit_at_start(tmp_path / "run") == "0123456789ab"

@@ -13,7 +13,6 @@ from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.copying import lay_out_copying
 from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
-from trainer.starter import learning_curve
 from trainer.tokenizer import train_tokenizer
 
 WORDINGS = Wordings.load(Split.TRAIN)
@@ -119,13 +118,6 @@ def test_the_laid_out_circuit_copies_before_any_training(encoder: Encoder) -> No
     assert copied() < 0.01
     lay_out_copying(model, 0)
     assert copied() > 0.05
-
-
-def test_a_curve_takes_the_later_of_two_lines_for_a_step(tmp_path: Path) -> None:
-    lines = ['{"step": 50, "loss": 3}', '{"step": 100, "loss": 2}', '{"step": 100, "loss": 1}']
-    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
-
-    assert learning_curve(tmp_path) == [{"step": 50, "loss": 3}, {"step": 100, "loss": 1}]
 
 
 def test_copying_is_measured_on_rows_of_repeats_alone(tmp_path: Path, encoder: Encoder) -> None:

@@ -105,7 +105,9 @@ async def test_a_bank_of_a_later_version_is_explained_and_ends_with_exit_code_4(
 
 
 async def test_quitting_in_the_middle_of_an_answer_keeps_what_was_said(tmp_path: Path) -> None:
-    engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: one two three"], default_manager="NOOP"), pause_after=5)
+    engine = ScriptedEngine(
+        ScriptedGenerator(answer=["Memories: none\nAnswer: one two three"], default_manager="NOOP"), pause_after=5
+    )
     app = app_with(tmp_path, engine)
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "Count.")

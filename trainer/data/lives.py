@@ -47,7 +47,7 @@ class Question:
 class Turn:
     """One message, what was remembered before it, and what it should change (nothing: small talk, or already known).
 
-    `instead` holds messages that could have been said in its place: they begin from what was known, and nothing follows.
+    `instead` holds messages that could have been said in its place; nothing follows from them.
     """
 
     speaker: str
