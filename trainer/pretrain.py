@@ -34,7 +34,7 @@ them get, and that point the same way, would make them alike, and what is alike 
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 7_000
+    steps: int = 6_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
