@@ -28,10 +28,14 @@ CONVERSATION = (
     ),
     (
         "Buddy was lonely, so I adopted another dog, Scout.",
-        "Memories: 1\nAnswer: Then Buddy has company now. Hello, Scout!",
-        "UPDATE 1: User has two dogs named Buddy and Scout.",
+        "Memories:\nUser has a dog named Buddy. [1]\nAnswer: Then Buddy has company now. Hello, Scout!",
+        "UPDATE: User has a dog named Buddy. [1]\nWITH: User has two dogs named Buddy and Scout.",
     ),
-    ("How many dogs do I have?", "Memories: 1\nAnswer: You have two dogs, Buddy and Scout.", "NOOP"),
+    (
+        "How many dogs do I have?",
+        "Memories:\nUser has two dogs named Buddy and Scout. [1]\nAnswer: You have two dogs, Buddy and Scout.",
+        "NOOP",
+    ),
 )
 
 

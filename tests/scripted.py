@@ -39,6 +39,25 @@ class Breaks:
 Scripted = str | Completion | Breaks | Callable[[Call], str]
 
 
+def cites(*short_ids: int, answer: str) -> Callable[[Call], str]:
+    """An answer from the memories with these numbers among those on offer."""
+    return lambda call: "\n".join(["Memories:", *(_line(call, i) for i in short_ids), f"Answer: {answer}"])
+
+
+def updates(short_id: int, text: str) -> Callable[[Call], str]:
+    """An UPDATE of the memory with this number among those on offer."""
+    return lambda call: f"UPDATE: {_line(call, short_id)}\nWITH: {text}"
+
+
+def deletes(short_id: int) -> Callable[[Call], str]:
+    """A DELETE of the memory with this number among those on offer."""
+    return lambda call: f"DELETE: {_line(call, short_id)}"
+
+
+def _line(call: Call, short_id: int) -> str:
+    return next(line for line in call.question.split("\n") if line.endswith(f" [{short_id}]"))
+
+
 class ScriptedGenerator:
     """Answers each agent's requests with that agent's completions, in their order, and keeps every call.
 
@@ -82,13 +101,11 @@ class ScriptedGenerator:
             case Breaks(text, error):
                 self._stream(text, on_text, cancel)
                 raise error
-            case str() as text:
-                completion = self._stream(text, on_text, cancel)
+            case said:
+                completion = self._stream(said if isinstance(said, str) else said(call), on_text, cancel)
                 if agent is Agent.MANAGER and completion.finish_reason is FinishReason.CANCELLED:
-                    self._completions[agent].insert(0, text)
+                    self._completions[agent].insert(0, said)
                 return completion
-            case write:
-                return self._stream(write(call), on_text, cancel)
 
     def _next(self, agent: Agent) -> Scripted:
         queue, default = self._completions[agent], self._defaults[agent]

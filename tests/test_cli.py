@@ -26,7 +26,7 @@ from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.paths import Paths
 from tests.conversation.recorded import sample, write
-from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator
+from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator, cites, deletes, updates
 from tests.tiny_model import tiny_model
 
 BUDDY = "User has a dog named Buddy."
@@ -412,7 +412,7 @@ def test_ask_prints_the_answer_what_it_cites_and_what_was_remembered(bank, capsy
     dog = bank.add(BUDDY)
     code, out, err = run(
         capsys, "ask", "My dog Buddy has a friend now, Scout.", "--json", "--wait",
-        answer=["Memories: 1\nAnswer: How nice for Buddy!"], manager=[f"UPDATE 1: {BOTH}"],
+        answer=[cites(1, answer="How nice for Buddy!")], manager=[updates(1, BOTH)],
     )  # fmt: skip
     assert (code, err) == (0, "")
     printed = json.loads(out)
@@ -427,7 +427,7 @@ def test_a_deleted_text_is_in_the_operation(bank, capsys):
     bank.add(BUDDY)
     _, out, _ = run(
         capsys, "ask", "Buddy, my dog, has died.", "--json", "--wait",
-        answer=["Memories: none\nAnswer: I'm sorry."], manager=["DELETE 1"],
+        answer=["Memories: none\nAnswer: I'm sorry."], manager=[deletes(1)],
     )  # fmt: skip
     [operation] = json.loads(out)["operations"]
     assert (operation["operation"], operation["memory_id"], operation["text"]) == ("DELETE", 1, BUDDY)
@@ -445,7 +445,7 @@ def test_without_wait_the_manager_reads_a_message_before_the_next_one_is_answere
     assert json.loads(out)["operations"] == []
     code, out, _ = run(
         capsys, "ask", "What is my dog's name?", "--json",
-        manager=[f"ADD: {BUDDY}"], answer=["Memories: 1\nAnswer: Buddy."],
+        manager=[f"ADD: {BUDDY}"], answer=[cites(1, answer="Buddy.")],
     )  # fmt: skip
     assert code == 0
     assert json.loads(out)["citations"] == [{"memory_id": 1, "text": BUDDY}]
@@ -464,7 +464,7 @@ def test_for_people_the_answer_is_on_standard_output_and_the_rest_beside_it(bank
     bank.add(BUDDY)
     code, out, err = run(
         capsys, "ask", "My dog Buddy has a friend now, Scout.", "--wait",
-        answer=["Memories: 1\nAnswer: How nice!"], manager=[f"UPDATE 1: {BOTH}"],
+        answer=[cites(1, answer="How nice!")], manager=[updates(1, BOTH)],
     )  # fmt: skip
     assert (code, out) == (0, "How nice!\n")
     assert err == f"from memory 1: {BUDDY}\nupdated: {BUDDY} → {BOTH} (recollect memory undo 2)\n"

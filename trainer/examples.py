@@ -128,7 +128,7 @@ def _manager_examples(turns: list[Turn], earlier: list[str], rng: Random, diffic
         Example(
             Agent.MANAGER,
             manager_prompt(turn.text, offered, speaker=turn.speaker, earlier=before),
-            format_operations(gold_operations(turn.changes, offered)),
+            format_operations(gold_operations(turn.changes, offered), offered),
         )
         for turn in turns
     ]
@@ -155,7 +155,7 @@ def _answer_examples(
         Example(
             Agent.ANSWER,
             answer_prompt(q.text, offered, history=seen),
-            format_answer(q.answer, (offered.index(q.evidence.text) + 1,) if q.evidence else ()),
+            format_answer(q.answer, [offered.index(q.evidence.text) + 1] if q.evidence else [], offered),
         )
         for q in questions
     ]

@@ -10,7 +10,7 @@ from assistant.agents.completions import ANSWER_MARK, Answer, Malformed, answer_
 from assistant.agents.generation import Agent, ChatMessage, Completion, Generator
 from assistant.agents.prompts import answer_prompt
 
-MAX_TOKENS = 256
+MAX_TOKENS = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,18 @@ class AnswerAgent:
     ) -> Reply:
         """Answers `message`; `memories` get the short ids 1 to n in their order.
 
-        `on_text` gets the answer alone as it streams, never the line that names memories. A reply that was stopped
+        `on_text` gets the answer alone as it streams, never the lines that quote memories. A reply that was stopped
         or cut off keeps what had been said.
         """
         completion = self._generator.generate(
             Agent.ANSWER,
             answer_prompt(message, memories, history=history),
-            grammar=answer_grammar(len(memories)),
+            grammar=answer_grammar(memories),
             max_tokens=MAX_TOKENS,
             on_text=_after_mark(on_text) if on_text is not None else None,
             cancel=cancel,
         )
-        parsed = parse_answer(completion.text, len(memories))
+        parsed = parse_answer(completion.text, memories)
         if isinstance(parsed, Malformed):
             return Reply(Answer(completion.text.strip()), completion, parsed)
         return Reply(parsed, completion)

@@ -1,13 +1,20 @@
 """The form of both agents' completions: written here, constrained by a grammar here, read back here.
 
-The manager writes one operation a line:
+A memory is named by its line in the prompt, quoted. A small model that has to point at a number must compare
+every memory with the message in one step; to quote a line it only has to begin as the message suggests and to go on as
+the line does, and the number comes by itself.
 
-    UPDATE 1: User has two dogs named Buddy and Scout.
-    DELETE 3
+The manager writes its operations, one after the other:
 
-The Answer Agent names the memories it uses, then answers:
+    ADD: User lives in Lima.
+    UPDATE: User has a dog named Buddy. [1]
+    WITH: User has two dogs named Buddy and Scout.
+    DELETE: User works at Hexworks. [3]
 
-    Memories: 1, 4
+The Answer Agent distils the memories on offer to those it uses, then answers:
+
+    Memories:
+    User has two dogs named Buddy and Scout. [1]
     Answer: Two, Buddy and Scout.
 
 A completion that does not have this form is data (`Malformed`), never an exception: it is kept for review.
@@ -19,6 +26,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.agents.prompts import memory_lines
 from assistant.memory.operations import Action, MemoryOperation
 
 MAX_OPERATIONS = 4
@@ -29,12 +37,14 @@ MAX_TEXT = 240
 # character of two or three bytes bars all others that share its first byte, such as "£" or a dash.
 _TEXT_CHAR = r"[^\x00-\x1F\x7F]"
 _TEXT = re.compile(_TEXT_CHAR + f"{{1,{MAX_TEXT}}}")
-_OPERATION = re.compile(r"(?:ADD: (?P<add>.+)|UPDATE (?P<update>\d{1,9}): (?P<new>.+)|DELETE (?P<delete>\d{1,9}))")
-_ANSWER = re.compile(r"Memories: (?P<ids>none|\d{1,9}(?:, \d{1,9})*)\nAnswer: (?P<answer>.*)", re.DOTALL)
+MAX_QUOTE = 240
+"""Of a longer memory only so many characters are quoted, then an ellipsis and its number."""
+_ADD, _UPDATE, _WITH, _DELETE = "ADD: ", "UPDATE: ", "WITH: ", "DELETE: "
+_MEMORIES = "Memories:"
 _BLANK = " \n"
 """What may stand around a completion. Other white space is text, as it is to the grammar."""
 ANSWER_MARK = "\nAnswer: "
-"""What stands between the ids and the answer; all after it may be shown as it streams."""
+"""What stands between the memories and the answer; all after it may be shown as it streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,95 +57,126 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer and the short ids of the memories it uses, in the order named, each once."""
+    """An answer and the short ids of the memories it uses, in the order quoted, each once."""
 
     text: str
     ids: tuple[int, ...] = ()
 
 
-def format_operations(operations: Sequence[MemoryOperation]) -> str:
-    """The completion that stands for `operations`, with `memory_id` as the short id. No operation is NOOP."""
+def quotes(memories: Sequence[str]) -> list[str]:
+    """How each of `memories` is named: by its line in the prompt, the middle of a long one left out."""
+    lines = memory_lines(memories)
+    return [
+        line if len(line) <= MAX_QUOTE else f"{line[:MAX_QUOTE].rstrip()}… [{i}]" for i, line in enumerate(lines, 1)
+    ]
+
+
+def format_operations(operations: Sequence[MemoryOperation], memories: Sequence[str]) -> str:
+    """The completion that stands for `operations`, whose `memory_id` counts from 1 in `memories`; none is NOOP."""
+    offered = quotes(memories)
     lines = []
     for operation in operations:
+        quote = offered[operation.memory_id - 1] if operation.memory_id is not None else ""
         match operation.action:
             case Action.ADD:
-                lines.append(f"ADD: {operation.text}")
+                lines.append(f"{_ADD}{operation.text}")
             case Action.UPDATE:
-                lines.append(f"UPDATE {operation.memory_id}: {operation.text}")
+                lines += [f"{_UPDATE}{quote}", f"{_WITH}{operation.text}"]
             case Action.DELETE:
-                lines.append(f"DELETE {operation.memory_id}")
+                lines.append(f"{_DELETE}{quote}")
             case Action.NOOP:
                 pass
     return "\n".join(lines) or Action.NOOP.value
 
 
-def format_answer(text: str, ids: Sequence[int]) -> str:
-    """The completion that stands for an answer from the memories with these short ids."""
-    return f"Memories: {', '.join(map(str, ids)) or 'none'}{ANSWER_MARK}{text}"
+def format_answer(text: str, ids: Sequence[int], memories: Sequence[str]) -> str:
+    """The completion that stands for an answer from those of `memories` with these short ids."""
+    offered = quotes(memories)
+    used = "".join(f"\n{offered[i - 1]}" for i in ids) or " none"
+    return f"{_MEMORIES}{used}{ANSWER_MARK}{text}"
 
 
-def manager_grammar(offered: int) -> str:
-    """GBNF for the manager when memories 1 to `offered` are on offer; with none, only ADD and NOOP remain."""
-    alternatives = [r'"ADD: " text']
+def manager_grammar(memories: Sequence[str]) -> str:
+    """GBNF for the manager when `memories` are on offer; with none, only ADD and NOOP remain."""
+    alternatives = [f'"{_ADD}" text']
     rules = [
         f'root ::= "NOOP" | op ("\\n" op){{0,{MAX_OPERATIONS - 1}}}',
         f"text ::= [^\\x00-\\x20\\x7F] {_TEXT_CHAR}{{0,{MAX_TEXT - 1}}}",
     ]
-    if offered:
-        alternatives += [r'"UPDATE " id ": " text', r'"DELETE " id']
-        rules.append(_id_rule(offered))
+    if memories:
+        alternatives += [f'"{_UPDATE}" memory "\\n{_WITH}" text', f'"{_DELETE}" memory']
+        rules.append(_memory_rule(memories))
     return "\n".join([rules[0], f"op ::= {' | '.join(alternatives)}", *rules[1:]])
 
 
-def answer_grammar(offered: int) -> str:
-    """GBNF for the Answer Agent when memories 1 to `offered` are on offer."""
-    ids = f'"none" | id (", " id){{0,{offered - 1}}}' if offered else '"none"'
-    rules = [f'root ::= "Memories: " ({ids}) "\\nAnswer: " [^\\x00-\\x20\\x7F] [^\\x00-\\x08\\x0B-\\x1F\\x7F]*']
-    if offered:
-        rules.append(_id_rule(offered))
+def answer_grammar(memories: Sequence[str]) -> str:
+    """GBNF for the Answer Agent when `memories` are on offer."""
+    used = f'(" none" | ("\\n" memory){{1,{len(memories)}}})' if memories else '" none"'
+    rules = [f'root ::= "{_MEMORIES}" {used} "\\nAnswer: " [^\\x00-\\x20\\x7F] [^\\x00-\\x08\\x0B-\\x1F\\x7F]*']
+    if memories:
+        rules.append(_memory_rule(memories))
     return "\n".join(rules)
 
 
-def _id_rule(offered: int) -> str:
-    return "id ::= " + " | ".join(f'"{i}"' for i in range(1, offered + 1))
+def _memory_rule(memories: Sequence[str]) -> str:
+    quoted = (line.replace("\\", "\\\\").replace('"', '\\"') for line in quotes(memories))
+    return "memory ::= " + " | ".join(f'"{line}"' for line in quoted)
 
 
-def parse_operations(completion: str, offered: int) -> tuple[MemoryOperation, ...] | Malformed:
+def parse_operations(completion: str, memories: Sequence[str]) -> tuple[MemoryOperation, ...] | Malformed:
     """The operations a manager's completion asks for, with short ids; one NOOP if it asks for none."""
     text = completion.strip(_BLANK)
     if text == Action.NOOP:
         return (MemoryOperation(Action.NOOP),)
-    lines = text.split("\n")
-    if len(lines) > MAX_OPERATIONS:
-        return Malformed(completion, f"{len(lines)} operations are more than the {MAX_OPERATIONS} allowed at once")
-    operations = []
-    for line in lines:
-        match = _OPERATION.fullmatch(line.strip(_BLANK))
-        if match is None:
-            return Malformed(completion, f"not an operation: {line[:80]!r}")
-        short_id = match["update"] or match["delete"]
-        if short_id is not None and not 1 <= int(short_id) <= offered:
-            return Malformed(completion, f"memory {short_id} is not among the {offered} on offer")
-        new_text = match["add"] or match["new"]
-        if new_text is not None and not _TEXT.fullmatch(new_text):
-            return Malformed(completion, "the text of a memory is too long or holds control characters")
-        operations.append(
-            MemoryOperation(
-                Action(line.strip(_BLANK).split(":")[0].split(" ")[0]),
-                int(short_id) if short_id is not None else None,
-                new_text.strip(_BLANK) if new_text is not None else None,
-            )
-        )
+    lines = [line.strip(_BLANK) for line in text.split("\n")]
+    operations: list[MemoryOperation] = []
+    while lines:
+        read = _operation(lines, memories)
+        if isinstance(read, str):
+            return Malformed(completion, read)
+        operations.append(read)
+    if len(operations) > MAX_OPERATIONS:
+        return Malformed(completion, f"{len(operations)} operations are more than the {MAX_OPERATIONS} allowed at once")
     return tuple(operations)
 
 
-def parse_answer(completion: str, offered: int) -> Answer | Malformed:
-    """The answer and the ids it names, ids that are not on offer being a malformed reply."""
-    match = _ANSWER.fullmatch(completion.strip(_BLANK))
-    if match is None:
-        return Malformed(completion, "the reply does not name its memories and then answer")
-    ids = () if match["ids"] == "none" else tuple(dict.fromkeys(int(i) for i in match["ids"].split(", ")))
-    for short_id in ids:
-        if not 1 <= short_id <= offered:
-            return Malformed(completion, f"memory {short_id} is not among the {offered} on offer")
-    return Answer(match["answer"].strip(_BLANK), ids)
+def _operation(lines: list[str], memories: Sequence[str]) -> MemoryOperation | str:
+    """The operation that `lines` begin with, whose lines are taken from it; or why there is none."""
+    line = lines.pop(0)
+    if line.startswith(_ADD):
+        return _with_text(Action.ADD, None, line.removeprefix(_ADD))
+    action, colon, quote = line.partition(": ")
+    if not colon or action not in (Action.UPDATE, Action.DELETE):
+        return f"not an operation: {line[:80]!r}"
+    short_id = _short_id(quote, memories)
+    if short_id is None:
+        return f"not a memory on offer: {quote[:80]!r}"
+    if action == Action.DELETE:
+        return MemoryOperation(Action.DELETE, short_id)
+    if not lines or not lines[0].startswith(_WITH):
+        return "an UPDATE does not say with what"
+    return _with_text(Action.UPDATE, short_id, lines.pop(0).removeprefix(_WITH))
+
+
+def _with_text(action: Action, short_id: int | None, text: str) -> MemoryOperation | str:
+    if not _TEXT.fullmatch(text):
+        return "the text of a memory is too long or holds control characters"
+    return MemoryOperation(action, short_id, text.strip(_BLANK))
+
+
+def _short_id(quote: str, memories: Sequence[str]) -> int | None:
+    offered = quotes(memories)
+    return offered.index(quote) + 1 if quote in offered else None
+
+
+def parse_answer(completion: str, memories: Sequence[str]) -> Answer | Malformed:
+    """The answer and the short ids of the memories it quotes; any other line there makes it a malformed reply."""
+    head, mark, text = completion.strip(_BLANK).partition(ANSWER_MARK.rstrip(" "))
+    title, *quotes = head.split("\n")
+    if not mark or not (title == _MEMORIES if quotes else title == f"{_MEMORIES} none"):
+        return Malformed(completion, "the reply does not quote its memories and then answer")
+    ids = [_short_id(quote, memories) for quote in quotes]
+    for quote, short_id in zip(quotes, ids, strict=True):
+        if short_id is None:
+            return Malformed(completion, f"not a memory on offer: {quote[:80]!r}")
+    return Answer(text.strip(_BLANK), tuple(dict.fromkeys(i for i in ids if i is not None)))

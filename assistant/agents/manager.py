@@ -11,7 +11,7 @@ from assistant.agents.generation import Agent, Completion, FinishReason, Generat
 from assistant.agents.prompts import DEFAULT_SPEAKER, manager_prompt
 from assistant.memory.operations import MemoryOperation
 
-MAX_TOKENS = 192
+MAX_TOKENS = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class MemoryManager:
         completion = self._generator.generate(
             Agent.MANAGER,
             manager_prompt(message, memories, speaker=speaker, earlier=earlier),
-            grammar=manager_grammar(len(memories)),
+            grammar=manager_grammar(memories),
             max_tokens=MAX_TOKENS,
             cancel=cancel,
         )
         if completion.finish_reason is not FinishReason.STOP:
             reason = f"the reply was cut off ({completion.finish_reason.value})"
             return Decision(completion, malformed=Malformed(completion.text, reason))
-        parsed = parse_operations(completion.text, len(memories))
+        parsed = parse_operations(completion.text, memories)
         if isinstance(parsed, Malformed):
             return Decision(completion, malformed=parsed)
         return Decision(completion, operations=parsed)

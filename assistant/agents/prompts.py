@@ -30,9 +30,12 @@ def offered(memories: Sequence[str]) -> str:
 
     The number follows its memory: a model reads from left to right, so only there can a number stand for what it names.
     """
-    if not memories:
-        return "Memories: none"
-    return "\n".join(["Memories:", *(f"{one_line(text)} [{i}]" for i, text in enumerate(memories, 1))])
+    return "\n".join(["Memories:", *memory_lines(memories)]) if memories else "Memories: none"
+
+
+def memory_lines(memories: Sequence[str]) -> list[str]:
+    """Each memory as it is offered, and as a completion quotes it to name it."""
+    return [f"{one_line(text)} [{i}]" for i, text in enumerate(memories, 1)]
 
 
 def manager_prompt(

@@ -15,7 +15,7 @@ from assistant.agents.generation import Agent, Completion, FinishReason
 from assistant.agents.manager import MemoryManager
 from assistant.errors import EngineCrashed
 from assistant.memory.operations import Action, MemoryOperation
-from tests.scripted import Breaks, ScriptedGenerator
+from tests.scripted import Breaks, ScriptedGenerator, cites, updates
 
 
 class Pieces:
@@ -32,20 +32,20 @@ class Pieces:
 
 
 def test_the_manager_asks_under_a_grammar_for_what_is_on_offer_and_reads_the_reply():
-    generator = ScriptedGenerator(manager=["UPDATE 1: User has two dogs named Buddy and Scout."])
+    generator = ScriptedGenerator(manager=[updates(1, "User has two dogs named Buddy and Scout.")])
     decision = MemoryManager(generator).decide("I adopted Scout.", ["User has a dog named Buddy."])
     assert decision.operations == (MemoryOperation(Action.UPDATE, 1, "User has two dogs named Buddy and Scout."),)
     assert decision.malformed is None
     [call] = generator.calls
     assert call.agent is Agent.MANAGER
-    assert call.grammar == manager_grammar(1)
+    assert call.grammar == manager_grammar(["User has a dog named Buddy."])
     assert call.question == "Memories:\nUser has a dog named Buddy. [1]\nNow: User: I adopted Scout."
 
 
 def test_a_managers_reply_without_form_is_kept_with_its_reason():
-    decision = MemoryManager(ScriptedGenerator(manager=["DELETE 2"])).decide("Hm.", ["User has a dog."])
+    decision = MemoryManager(ScriptedGenerator(manager=["DELETE: no"])).decide("Hm.", ["User has a dog."])
     assert decision.operations == ()
-    assert decision.malformed == Malformed("DELETE 2", "memory 2 is not among the 1 on offer")
+    assert decision.malformed == Malformed("DELETE: no", "not a memory on offer: 'no'")
 
 
 @pytest.mark.parametrize(
@@ -63,21 +63,21 @@ def test_a_managers_reply_that_was_cut_off_is_malformed_even_if_it_can_be_read(f
 
 
 def test_the_answer_agent_asks_under_a_grammar_and_reads_ids_and_answer():
-    generator = ScriptedGenerator(answer=["Memories: 2\nAnswer: Two, Buddy and Scout."])
+    generator = ScriptedGenerator(answer=[cites(2, answer="Two, Buddy and Scout.")])
     reply = AnswerAgent(generator).reply("How many dogs?", ["User lives in Oslo.", "User has two dogs."])
     assert reply.answer == Answer("Two, Buddy and Scout.", (2,))
     assert reply.malformed is None
-    assert generator.calls[0].grammar == answer_grammar(2)
+    assert generator.calls[0].grammar == answer_grammar(["User lives in Oslo.", "User has two dogs."])
 
 
 def test_an_answer_without_form_is_kept_as_it_is():
     reply = AnswerAgent(ScriptedGenerator(answer=[" Two dogs. "])).reply("How many dogs?", [])
     assert reply.answer == Answer("Two dogs.", ())
-    assert reply.malformed == Malformed(" Two dogs. ", "the reply does not name its memories and then answer")
+    assert reply.malformed == Malformed(" Two dogs. ", "the reply does not quote its memories and then answer")
 
 
 def test_an_answer_cut_off_in_its_text_keeps_what_was_said_and_what_it_cites():
-    cut = Completion("Memories: 1\nAnswer: Two, Bud", FinishReason.LENGTH)
+    cut = Completion("Memories:\nUser has two dogs. [1]\nAnswer: Two, Bud", FinishReason.LENGTH)
     reply = AnswerAgent(ScriptedGenerator(answer=[cut])).reply("How many dogs?", ["User has two dogs."])
     assert reply.answer == Answer("Two, Bud", (1,))
     assert reply.malformed is None
@@ -104,7 +104,7 @@ def test_an_engine_that_dies_is_not_mistaken_for_a_reply():
 
 
 @given(
-    st.sampled_from(["Memories: none", "Memories: 1, 2"]),
+    st.sampled_from(["Memories: none", "Memories:\na [1]\nb [2]"]),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
     st.lists(st.integers(0, 60), max_size=8),
 )

@@ -19,10 +19,14 @@ from assistant.agents.completions import (
     manager_grammar,
     parse_answer,
     parse_operations,
+    quotes,
 )
 from assistant.memory.operations import Action, MemoryOperation
 
-OFFERED = 8
+MEMORIES = ["User has a dog named Buddy.", "User lives in Oslo.", 'User said "no \\ yes".', *"abcd", "long " * 100]
+OFFERED = len(MEMORIES)
+BUDDY = "User has a dog named Buddy. [1]"
+OSLO = "User lives in Oslo. [2]"
 CONTROL = "".join(map(chr, [*range(0x20), 0x7F]))
 
 memory_texts = (
@@ -38,39 +42,49 @@ proposals = st.one_of(
 )
 
 
-def test_operations_are_written_one_a_line():
+def test_operations_are_written_one_after_the_other_and_quote_the_memories_they_mean():
     operations = [
-        MemoryOperation(Action.ADD, None, "User lives in Oslo."),
+        MemoryOperation(Action.ADD, None, "User works at Hexworks."),
         MemoryOperation(Action.UPDATE, 1, "User has two dogs named Buddy and Scout."),
-        MemoryOperation(Action.DELETE, 3),
+        MemoryOperation(Action.DELETE, 2),
     ]
-    assert format_operations(operations) == (
-        "ADD: User lives in Oslo.\nUPDATE 1: User has two dogs named Buddy and Scout.\nDELETE 3"
+    assert format_operations(operations, MEMORIES) == (
+        "ADD: User works at Hexworks.\n"
+        "UPDATE: User has a dog named Buddy. [1]\n"
+        "WITH: User has two dogs named Buddy and Scout.\n"
+        "DELETE: User lives in Oslo. [2]"
     )
 
 
 def test_no_operation_and_a_noop_are_both_written_noop():
-    assert format_operations([]) == "NOOP"
-    assert format_operations([MemoryOperation(Action.NOOP)]) == "NOOP"
+    assert format_operations([], []) == "NOOP"
+    assert format_operations([MemoryOperation(Action.NOOP)], []) == "NOOP"
 
 
 def test_operations_are_read():
-    completion = "ADD: User lives in Oslo.\nUPDATE 1: User has two dogs.\nDELETE 3"
-    assert parse_operations(completion, 3) == (
-        MemoryOperation(Action.ADD, None, "User lives in Oslo."),
+    completion = f"ADD: User works at Hexworks.\nUPDATE: {BUDDY}\nWITH: User has two dogs.\nDELETE: {OSLO}"
+    assert parse_operations(completion, MEMORIES) == (
+        MemoryOperation(Action.ADD, None, "User works at Hexworks."),
         MemoryOperation(Action.UPDATE, 1, "User has two dogs."),
-        MemoryOperation(Action.DELETE, 3, None),
+        MemoryOperation(Action.DELETE, 2, None),
     )
 
 
+def test_of_a_long_memory_the_beginning_is_quoted():
+    [quote] = quotes(["word " * 100])
+
+    assert quote == "word " * 47 + "word… [1]"
+    assert parse_operations(f"DELETE: {quote}", ["word " * 100]) == (MemoryOperation(Action.DELETE, 1),)
+
+
 def test_noop_is_read_as_one_noop():
-    assert parse_operations("NOOP", 0) == (MemoryOperation(Action.NOOP),)
-    assert parse_operations(" NOOP\n", 3) == (MemoryOperation(Action.NOOP),)
+    assert parse_operations("NOOP", []) == (MemoryOperation(Action.NOOP),)
+    assert parse_operations(" NOOP\n", MEMORIES) == (MemoryOperation(Action.NOOP),)
 
 
 @given(st.lists(proposals, min_size=1, max_size=MAX_OPERATIONS))
 def test_what_is_written_as_operations_is_read_back(operations):
-    assert parse_operations(format_operations(operations), OFFERED) == tuple(operations)
+    assert parse_operations(format_operations(operations, MEMORIES), MEMORIES) == tuple(operations)
 
 
 @pytest.mark.parametrize(
@@ -82,50 +96,51 @@ def test_what_is_written_as_operations_is_read_back(operations):
         ("ADD:", "not an operation: 'ADD:'"),
         ("ADD:    ", "not an operation: 'ADD:'"),
         ("add: lower case", "not an operation: 'add: lower case'"),
-        ("UPDATE: no id", "not an operation: 'UPDATE: no id'"),
+        ("UPDATE: no id", "not a memory on offer: 'no id'"),
         ("UPDATE 1", "not an operation: 'UPDATE 1'"),
         ("DELETE", "not an operation: 'DELETE'"),
-        ("DELETE 1: why", "not an operation: 'DELETE 1: why'"),
+        (f"DELETE: {BUDDY} why", f"not a memory on offer: '{BUDDY} why'"),
+        (f"UPDATE: {BUDDY}", "an UPDATE does not say with what"),
+        (f"UPDATE: {BUDDY}\nADD: User has two dogs.", "an UPDATE does not say with what"),
+        ("WITH: User has two dogs.", "not an operation: 'WITH: User has two dogs.'"),
         ("NOOP\nADD: and yet", "not an operation: 'NOOP'"),
         ("ADD: one\n\nADD: two", "not an operation: ''"),
-        ("UPDATE 0: zero", "memory 0 is not among the 3 on offer"),
-        ("UPDATE 4: four", "memory 4 is not among the 3 on offer"),
-        ("DELETE 18442", "memory 18442 is not among the 3 on offer"),
-        ("DELETE 1234567890", "not an operation: 'DELETE 1234567890'"),
-        ("UPDATE " + "9" * 5000 + ": x", "not an operation: 'UPDATE " + "9" * 73 + "'"),
+        ("UPDATE: User has a dog named Buddy.", "not a memory on offer: 'User has a dog named Buddy.'"),
+        ("DELETE: User has a dog named Buddy. [2]", "not a memory on offer: 'User has a dog named Buddy. [2]'"),
+        ("DELETE: " + "9" * 5000, "not a memory on offer: '" + "9" * 80 + "'"),
         ("ADD: " + "x" * 241, "the text of a memory is too long or holds control characters"),
         ("ADD: bell\a", "the text of a memory is too long or holds control characters"),
-        ("UPDATE 1: \x1b[2Jgone", "the text of a memory is too long or holds control characters"),
+        (f"UPDATE: {BUDDY}\nWITH: \x1b[2Jgone", "the text of a memory is too long or holds control characters"),
     ],
 )
 def test_operations_without_form_are_malformed_with_a_reason(completion, reason):
-    assert parse_operations(completion, 3) == Malformed(completion, reason)
+    assert parse_operations(completion, MEMORIES) == Malformed(completion, reason)
 
 
 def test_one_bad_line_makes_the_whole_completion_malformed():
-    assert isinstance(parse_operations("ADD: User lives in Oslo.\nDELETE 9", 3), Malformed)
+    assert isinstance(parse_operations("ADD: User lives in Oslo.\nDELETE: nothing", MEMORIES), Malformed)
 
 
 def test_with_nothing_on_offer_no_id_can_be_meant():
-    assert parse_operations("DELETE 1", 0) == Malformed("DELETE 1", "memory 1 is not among the 0 on offer")
+    assert parse_operations(f"DELETE: {OSLO}", []) == Malformed(f"DELETE: {OSLO}", f"not a memory on offer: '{OSLO}'")
 
 
 def test_a_family_of_joined_emoji_is_a_text_like_any_other():
-    assert parse_operations("ADD: User's family: 👨\u200d👩\u200d👧", 0) == (
+    assert parse_operations("ADD: User's family: 👨\u200d👩\u200d👧", []) == (
         MemoryOperation(Action.ADD, None, "User's family: 👨\u200d👩\u200d👧"),
     )
 
 
 def test_a_text_of_240_characters_is_read_whole():
-    assert parse_operations("ADD: " + "x" * 240, 0) == (MemoryOperation(Action.ADD, None, "x" * 240),)
+    assert parse_operations("ADD: " + "x" * 240, []) == (MemoryOperation(Action.ADD, None, "x" * 240),)
 
 
 @given(st.text(), st.integers(0, OFFERED))
-@example("UPDATE : x", 1)
-@example("DELETE \u00b2", 2)
+@example(f"UPDATE: {BUDDY}\nWITH: ", 1)
+@example("DELETE: \u00b2", 2)
 @example("ADD: \ud800", 0)
 def test_reading_operations_never_raises_and_names_only_what_is_on_offer(completion, offered):
-    parsed = parse_operations(completion, offered)
+    parsed = parse_operations(completion, MEMORIES[:offered])
     if isinstance(parsed, Malformed):
         assert parsed.text == completion
         assert parsed.reason
@@ -134,82 +149,83 @@ def test_reading_operations_never_raises_and_names_only_what_is_on_offer(complet
             assert operation.memory_id is None or 1 <= operation.memory_id <= offered
 
 
-def test_an_answer_names_its_memories_and_then_answers():
-    assert format_answer("Two, Buddy and Scout.", [1, 4]) == "Memories: 1, 4\nAnswer: Two, Buddy and Scout."
-    assert format_answer("I don't know that yet.", []) == "Memories: none\nAnswer: I don't know that yet."
+def test_an_answer_quotes_its_memories_and_then_answers():
+    assert format_answer("Buddy, in Oslo.", [1, 2], MEMORIES) == f"Memories:\n{BUDDY}\n{OSLO}\nAnswer: Buddy, in Oslo."
+    assert format_answer("I don't know that yet.", [], MEMORIES) == "Memories: none\nAnswer: I don't know that yet."
 
 
 def test_answers_are_read():
-    assert parse_answer("Memories: 1, 4\nAnswer: Two.", 4) == Answer("Two.", (1, 4))
-    assert parse_answer("Memories: none\nAnswer: Hello!\nHow are you?", 4) == Answer("Hello!\nHow are you?", ())
+    assert parse_answer(f"Memories:\n{OSLO}\nAnswer: Oslo.", MEMORIES) == Answer("Oslo.", (2,))
+    assert parse_answer("Memories: none\nAnswer: Hello!\nHow are you?", []) == Answer("Hello!\nHow are you?", ())
 
 
-def test_a_memory_named_twice_is_cited_once_where_it_first_stood():
-    assert parse_answer("Memories: 2, 1, 2\nAnswer: Two.", 2) == Answer("Two.", (2, 1))
+def test_a_memory_quoted_twice_is_cited_once_where_it_first_stood():
+    completion = f"Memories:\n{OSLO}\n{BUDDY}\n{OSLO}\nAnswer: Two."
+    assert parse_answer(completion, MEMORIES) == Answer("Two.", (2, 1))
 
 
+NO_FORM = "the reply does not quote its memories and then answer"
 answer_texts = st.text(st.characters(exclude_categories=["Cs"])).map(str.strip).filter(bool)
 
 
 @given(answer_texts, st.lists(short_ids, unique=True, max_size=OFFERED))
-@example("Memories: 1\nAnswer: quoted", [2])
+@example(f"Memories:\n{BUDDY}\nAnswer: quoted", [2])
 def test_what_is_written_as_an_answer_is_read_back(text, ids):
-    assert parse_answer(format_answer(text, ids), OFFERED) == Answer(text, tuple(ids))
+    assert parse_answer(format_answer(text, ids, MEMORIES), MEMORIES) == Answer(text, tuple(ids))
 
 
 @pytest.mark.parametrize(
     ("completion", "reason"),
     [
-        ("", "the reply does not name its memories and then answer"),
-        ("Two dogs.", "the reply does not name its memories and then answer"),
-        ("Memories: 1", "the reply does not name its memories and then answer"),
-        ("Memories: \nAnswer: Two.", "the reply does not name its memories and then answer"),
-        ("Memories: 1,2\nAnswer: Two.", "the reply does not name its memories and then answer"),
-        ("Memories: none, 1\nAnswer: Two.", "the reply does not name its memories and then answer"),
-        ("Answer: Two.\nMemories: 1", "the reply does not name its memories and then answer"),
-        ("Memories: 0\nAnswer: Two.", "memory 0 is not among the 2 on offer"),
-        ("Memories: 1, 3\nAnswer: Two.", "memory 3 is not among the 2 on offer"),
-        ("Memories: " + "9" * 5000 + "\nAnswer: Two.", "the reply does not name its memories and then answer"),
+        ("", NO_FORM),
+        ("Two dogs.", NO_FORM),
+        (f"Memories:\n{BUDDY}", NO_FORM),
+        ("Memories: \nAnswer: Two.", NO_FORM),
+        ("Memories: 1\nAnswer: Two.", NO_FORM),
+        (f"Memories: none\n{BUDDY}\nAnswer: Two.", NO_FORM),
+        (f"Answer: Two.\nMemories:\n{BUDDY}", NO_FORM),
+        ("Memories:\nUser lives in Oslo.\nAnswer: Two.", "not a memory on offer: 'User lives in Oslo.'"),
+        (f"Memories:\n{BUDDY}\n" + "9" * 5000 + "\nAnswer: Two.", "not a memory on offer: '" + "9" * 80 + "'"),
     ],
 )
 def test_answers_without_form_are_malformed_with_a_reason(completion, reason):
-    assert parse_answer(completion, 2) == Malformed(completion, reason)
+    assert parse_answer(completion, MEMORIES) == Malformed(completion, reason)
 
 
 @given(st.text(), st.integers(0, OFFERED))
 def test_reading_an_answer_never_raises(completion, offered):
-    parsed = parse_answer(completion, offered)
+    parsed = parse_answer(completion, MEMORIES[:offered])
     assert isinstance(parsed, Malformed) or all(1 <= short_id <= offered for short_id in parsed.ids)
 
 
 def test_with_nothing_on_offer_the_managers_grammar_has_only_add_and_noop():
-    assert manager_grammar(0) == (
+    assert manager_grammar([]) == (
         'root ::= "NOOP" | op ("\\n" op){0,3}\n'
         'op ::= "ADD: " text\n'
         r"text ::= [^\x00-\x20\x7F] [^\x00-\x1F\x7F]{0,239}"
     )
 
 
-def test_the_managers_grammar_has_exactly_the_ids_on_offer():
-    assert manager_grammar(2) == (
+def test_the_managers_grammar_has_exactly_the_memories_on_offer():
+    assert manager_grammar(MEMORIES[:3]) == (
         'root ::= "NOOP" | op ("\\n" op){0,3}\n'
-        'op ::= "ADD: " text | "UPDATE " id ": " text | "DELETE " id\n'
+        'op ::= "ADD: " text | "UPDATE: " memory "\\nWITH: " text | "DELETE: " memory\n'
         r"text ::= [^\x00-\x20\x7F] [^\x00-\x1F\x7F]{0,239}" + "\n"
-        'id ::= "1" | "2"'
+        f'memory ::= "{BUDDY}" | "{OSLO}" | "User said \\"no \\\\ yes\\". [3]"'
     )
 
 
 def test_with_nothing_on_offer_the_answers_grammar_allows_none_alone():
-    assert answer_grammar(0) == (
-        r'root ::= "Memories: " ("none") "\nAnswer: " [^\x00-\x20\x7F] [^\x00-\x08\x0B-\x1F\x7F]*'
+    assert answer_grammar([]) == (
+        r'root ::= "Memories:" " none" "\nAnswer: " [^\x00-\x20\x7F] [^\x00-\x08\x0B-\x1F\x7F]*'
     )
 
 
-def test_the_answers_grammar_has_exactly_the_ids_on_offer_and_no_more_of_them_than_there_are():
-    assert answer_grammar(3) == (
-        'root ::= "Memories: " ("none" | id (", " id){0,2}) '
+def test_the_answers_grammar_has_exactly_the_memories_on_offer_and_no_more_of_them_than_there_are():
+    assert answer_grammar(MEMORIES[:2]) == (
+        'root ::= "Memories:" (" none" | ("\\n" memory){1,2}) '
         r'"\nAnswer: " [^\x00-\x20\x7F] [^\x00-\x08\x0B-\x1F\x7F]*' + "\n"
-        'id ::= "1" | "2" | "3"'
+        f'memory ::= "{BUDDY}" | "{OSLO}"'
     )
 
 
@@ -223,7 +239,7 @@ def _as_pattern(grammar: str) -> re.Pattern[str]:
 
     def translate(part: str) -> str:
         if part.startswith('"'):
-            return re.escape(part[1:-1].replace("\\n", "\n"))
+            return re.escape(re.sub(r"\\(.)", lambda escape: {"n": "\n"}.get(escape[1], escape[1]), part[1:-1]))
         return f"(?:{expand(rules[part])})" if part in rules else part
 
     return re.compile(expand(rules["root"]))
@@ -231,26 +247,26 @@ def _as_pattern(grammar: str) -> re.Pattern[str]:
 
 @given(st.data(), st.integers(0, OFFERED))
 def test_whatever_the_managers_grammar_allows_can_be_read(data, offered):
-    completion = data.draw(st.from_regex(_as_pattern(manager_grammar(offered)), fullmatch=True))
+    completion = data.draw(st.from_regex(_as_pattern(manager_grammar(MEMORIES[:offered])), fullmatch=True))
     # A text of exotic blanks alone is the one thing that the grammar cannot tell from a text.
     assume(all(text.strip() for text in re.findall(r": (.*)", completion)))
-    assert not isinstance(parse_operations(completion, offered), Malformed)
+    assert not isinstance(parse_operations(completion, MEMORIES[:offered]), Malformed)
 
 
 @given(st.data(), st.integers(0, OFFERED))
 def test_whatever_the_answers_grammar_allows_can_be_read(data, offered):
-    completion = data.draw(st.from_regex(_as_pattern(answer_grammar(offered)), fullmatch=True))
+    completion = data.draw(st.from_regex(_as_pattern(answer_grammar(MEMORIES[:offered])), fullmatch=True))
     assume(completion.partition("\nAnswer: ")[2].strip())
-    assert not isinstance(parse_answer(completion, offered), Malformed)
+    assert not isinstance(parse_answer(completion, MEMORIES[:offered]), Malformed)
 
 
 @given(st.lists(proposals, min_size=1, max_size=MAX_OPERATIONS))
 def test_the_managers_grammar_allows_every_completion_we_would_train_on(operations):
-    assert _as_pattern(manager_grammar(OFFERED)).fullmatch(format_operations(operations))
+    assert _as_pattern(manager_grammar(MEMORIES)).fullmatch(format_operations(operations, MEMORIES))
 
 
 @pytest.mark.parametrize("character", CONTROL)
 def test_no_grammar_lets_an_ascii_control_character_into_a_text(character):
-    assert not _as_pattern(manager_grammar(1)).fullmatch(f"ADD: a{character}")
-    allowed = _as_pattern(answer_grammar(1)).fullmatch(f"Memories: none\nAnswer: a{character}")
+    assert not _as_pattern(manager_grammar([])).fullmatch(f"ADD: a{character}")
+    allowed = _as_pattern(answer_grammar([])).fullmatch(f"Memories: none\nAnswer: a{character}")
     assert bool(allowed) is (character in "\n\t")

@@ -13,7 +13,7 @@ from assistant.conversation.chat import AnswerDone, AnswerText, Chat, MemoriesFo
 from assistant.errors import EngineCrashed, InputError
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import OperationStatus
-from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator
+from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator, cites
 
 TWO_DOGS = "User has two dogs named Buddy and Scout."
 CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
@@ -27,7 +27,7 @@ def test_the_agent_is_offered_the_memories_that_have_to_do_with_the_message_firs
     bank.add("User lives in Oslo.")
     dogs = bank.add(TWO_DOGS)
     bank.add("User likes dogs.")
-    generator = ScriptedGenerator(answer=["Memories: 2\nAnswer: Two, Buddy and Scout."])
+    generator = ScriptedGenerator(answer=[cites(2, answer="Two, Buddy and Scout.")])
     turn = Chat(bank, AnswerAgent(generator)).send("How many dogs do I have?", conversation_id=None)
     assert generator.calls[0].question == (
         f"Memories:\nUser likes dogs. [1]\n{TWO_DOGS} [2]\nUser lives in Oslo. [3]\nNow: User: How many dogs do I have?"
@@ -43,7 +43,7 @@ def test_the_agent_is_offered_the_memories_that_have_to_do_with_the_message_firs
 def test_the_events_of_a_turn_come_in_their_order(bank):
     bank.add(TWO_DOGS)
     events = []
-    turn = chat_of(bank, "Memories: 1\nAnswer: Two dogs.").send(
+    turn = chat_of(bank, cites(1, answer="Two dogs.")).send(
         "How many dogs do I have?", conversation_id=None, on_event=events.append
     )
     [memory] = bank.memories()
@@ -167,7 +167,7 @@ def test_a_stopped_reply_keeps_what_was_said_and_what_it_cites(bank):
         if isinstance(event, AnswerText) and "Buddy" in event.text:
             cancel.set()
 
-    turn = chat_of(bank, "Memories: 1\nAnswer: Two, Buddy and Scout.").send(
+    turn = chat_of(bank, cites(1, answer="Two, Buddy and Scout.")).send(
         "How many dogs do I have?", conversation_id=None, on_event=stop, cancel=cancel
     )
     assert (turn.reply.text, turn.reply.state) == ("Two, Buddy", MessageState.STOPPED)
@@ -186,7 +186,7 @@ def test_a_reply_stopped_before_its_first_word_is_empty_and_not_for_review(bank)
 
 def test_a_reply_stopped_while_it_names_memories_does_not_show_that_line(bank):
     bank.add(TWO_DOGS)
-    stopped = Completion("Memories: 1", FinishReason.CANCELLED)
+    stopped = Completion("Memories:\nUser has", FinishReason.CANCELLED)
     turn = chat_of(bank, stopped).send("How many dogs do I have?", conversation_id=None)
     assert (turn.reply.text, turn.reply.state, turn.citations) == ("", MessageState.STOPPED, ())
 
@@ -198,7 +198,7 @@ def test_a_reply_without_form_is_shown_as_it_is_and_kept_for_review(bank):
     [held] = bank.operations()
     assert held.status is OperationStatus.HELD
     assert held.completion == "Two dogs."
-    assert held.reason == "answer: the reply does not name its memories and then answer"
+    assert held.reason == "answer: the reply does not quote its memories and then answer"
     assert held.source_message_id == turn.reply.id
 
 
@@ -239,5 +239,5 @@ def test_with_an_embedder_search_is_by_meaning_too_and_says_so(path):
         bank.add(TWO_DOGS)
         bank.index_pending()
         events = []
-        chat_of(bank, "Memories: 1\nAnswer: Two.").send("Which dogs?", conversation_id=None, on_event=events.append)
+        chat_of(bank, cites(1, answer="Two.")).send("Which dogs?", conversation_id=None, on_event=events.append)
     assert events[1].search_mode == "text and meaning"

@@ -14,7 +14,7 @@ from assistant.conversation.queue import ManagerQueue
 from assistant.errors import EngineCrashed
 from assistant.memory.bank import MemoryBank
 from tests.conversation.recorded import write
-from tests.scripted import Breaks, ScriptedGenerator
+from tests.scripted import Breaks, ScriptedGenerator, deletes
 
 CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
 
@@ -35,7 +35,7 @@ def messages(bank):
     return bank.messages(conversation.id, limit=99)
 
 
-SCRIPT = ("ADD: Ann lives in Oslo.", "ADD: Bob has a car.", "NOOP", "NOOP", "DELETE 1")
+SCRIPT = ("ADD: Ann lives in Oslo.", "ADD: Bob has a car.", "NOOP", "NOOP", deletes(1))
 
 
 def test_every_turn_becomes_a_message_and_is_read_with_its_speaker_and_date(bank, recorded):
@@ -88,7 +88,7 @@ def test_an_import_stopped_anywhere_goes_on_and_ends_as_if_it_had_not_been(path,
 
     def stop(call):
         cancel.set()
-        return SCRIPT[stopped_at]
+        return "ADD: Never read."
 
     with MemoryBank.open(path) as bank:
         first, _ = importer(bank, recorded, *SCRIPT[:stopped_at], stop)

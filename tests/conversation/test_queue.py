@@ -14,7 +14,7 @@ from assistant.conversation.queue import ManagerQueue, Receipt
 from assistant.errors import EngineCrashed, EngineError, StorageError
 from assistant.memory.bank import MemoryBank, MessageRole
 from assistant.memory.operations import Action, OperationStatus
-from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator
+from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator, deletes, updates
 
 BUDDY = "User has a dog named Buddy."
 BOTH = "User has two dogs named Buddy and Scout."
@@ -32,7 +32,7 @@ def done(receipts):
 
 def test_buddy_and_then_scout_make_one_memory_with_both_and_undo_gives_back_buddy(bank):
     save_message(bank, "I adopted a dog named Buddy.", None)
-    queue = queue_of(bank, f"ADD: {BUDDY}", f"UPDATE 1: {BOTH}")
+    queue = queue_of(bank, f"ADD: {BUDDY}", updates(1, BOTH))
     assert done(queue.run_pending()) == [(Action.ADD, BUDDY, OperationStatus.APPLIED)]
     save_message(bank, "I adopted another dog named Scout.", None)
     assert done(queue.run_pending()) == [(Action.UPDATE, BOTH, OperationStatus.APPLIED)]
@@ -46,7 +46,7 @@ def test_short_ids_are_the_memories_on_offer_and_not_the_numbers_of_the_bank(ban
     dog = bank.add(BUDDY)
     bank.add("Buddy is User's favourite dog.")
     message = save_message(bank, "My dog Buddy has died, my favourite.", None)
-    [receipt] = queue_of(bank, "DELETE 2").run_pending()
+    [receipt] = queue_of(bank, deletes(2)).run_pending()
     assert receipt.message_id == message.id
     [operation] = receipt.operations
     assert (operation.action, operation.memory_id, operation.actor) == (Action.DELETE, dog.id, "manager")
@@ -142,7 +142,7 @@ def test_a_memory_forgotten_while_the_manager_thinks_is_not_changed_any_more(ban
 
     def forget_meanwhile(call):
         bank.forget(dog.id)
-        return f"UPDATE 1: {BOTH}"
+        return updates(1, BOTH)(call)
 
     save_message(bank, "I adopted another dog named Scout.", None)
     [receipt] = queue_of(bank, forget_meanwhile).run_pending()

@@ -71,7 +71,7 @@ def test_the_loss_is_on_completions_alone(tokenizer: PreTrainedTokenizerFast, en
             wanted = labels[labels != IGNORED].tolist()
             text = tokenizer.decode(wanted)
             assert text.endswith("<|im_end|>")
-            assert text.startswith(("ADD: ", "UPDATE ", "DELETE ", "NOOP", "Memories: ")), text
+            assert text.startswith(("ADD: ", "UPDATE: ", "DELETE: ", "NOOP", "Memories:")), text
             assert tokenizer.decode(rows.tokens[row, at]).endswith(text)
 
 
@@ -79,7 +79,7 @@ def test_examples_that_begin_alike_are_one_document_that_branches(
     tokenizer: PreTrainedTokenizerFast, encoder: Encoder
 ) -> None:
     asked = [
-        Example(Agent.ANSWER, answer_prompt(question, ["User lives in Lima."]), f"Memories: 1\nAnswer: {answer}")
+        Example(Agent.ANSWER, answer_prompt(question, ["User lives in Lima."]), f"Memories: none\nAnswer: {answer}")
         for question, answer in (("Where do I live?", "Lima"), ("Where is home?", "Lima."), ("Hm?", "Yes"))
     ]
 

@@ -48,17 +48,19 @@ def test_a_turn_becomes_the_managers_prompt_and_its_questions_the_answer_agents(
     assert made[0].prompt[-1].text == (
         "Memories:\nUser has a dog named Buddy. [1]\nNow: User: I adopted another dog, Scout."
     )
-    assert made[0].completion == "UPDATE 1: User has two dogs named Buddy and Scout."
+    assert made[0].completion == (
+        "UPDATE: User has a dog named Buddy. [1]\nWITH: User has two dogs named Buddy and Scout."
+    )
     assert made[-1].agent is Agent.ANSWER
     assert made[-1].prompt[-1].text.endswith("Now: User: How many dogs do I have?")
-    assert made[-1].completion == "Memories: 1\nAnswer: two"
+    assert made[-1].completion == "Memories:\nUser has two dogs named Buddy and Scout. [1]\nAnswer: two"
 
 
 def test_every_completion_reads_back_and_stays_within_what_is_offered() -> None:
     for number in range(20):
         for example in examples(simulate(number, WORDINGS), WORDINGS, Random(number)):
-            offered = len(re.findall(r" \[\d\]$", example.prompt[-1].text, re.MULTILINE))
-            assert offered <= MAX_OFFERED
+            offered = re.findall(r"^(.*) \[\d\]$", example.prompt[-1].text, re.MULTILINE)
+            assert len(offered) <= MAX_OFFERED
             assert len(example.prompt) <= 2 + HISTORY_MESSAGES
             if example.agent is Agent.MANAGER:
                 assert isinstance(parse_operations(example.completion, offered), tuple), example.completion

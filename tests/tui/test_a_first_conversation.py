@@ -11,7 +11,7 @@ from textual import events
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action
 from assistant.tui.widgets.composer import Composer
-from tests.scripted import ScriptedGenerator
+from tests.scripted import ScriptedGenerator, cites, updates
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 
 pytestmark = pytest.mark.asyncio
@@ -22,12 +22,12 @@ def dogs() -> ScriptedEngine:
         ScriptedGenerator(
             answer=[
                 "Memories: none\nAnswer: Welcome home, Buddy.",
-                "Memories: 1\nAnswer: Buddy has company now.",
-                "Memories: 1\nAnswer: Two, Buddy and Scout.",
+                cites(1, answer="Buddy has company now."),
+                cites(1, answer="Two, Buddy and Scout."),
             ],
             manager=[
                 "ADD: User has a dog named Buddy.",
-                "UPDATE 1: User has two dogs named Buddy and Scout.",
+                updates(1, "User has two dogs named Buddy and Scout."),
                 "NOOP",
             ],
         )

@@ -97,7 +97,7 @@ async def test_a_message_waits_only_a_moment_for_the_manager(tmp_path: Path, mon
                 assert cancel.wait(60)
             return super().generate(*args, **named)  # type: ignore[arg-type]
 
-    engine = SlowManager(ScriptedGenerator(answer=answers, manager=["ignored"], default_manager="NOOP"))
+    engine = SlowManager(ScriptedGenerator(answer=answers, default_manager="NOOP"))
     app = RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "One.")

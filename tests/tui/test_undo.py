@@ -10,15 +10,15 @@ from textual.pilot import Pilot
 from assistant.memory.bank import MemoryBank
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.receipt import Receipt
-from tests.scripted import ScriptedGenerator
+from tests.scripted import ScriptedGenerator, cites, updates
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 
 pytestmark = pytest.mark.asyncio
 
 
 def dogs() -> ScriptedEngine:
-    answers = ["Memories: none\nAnswer: Welcome, Buddy.", "Memories: 1\nAnswer: Welcome, Scout."]
-    decisions = ["ADD: User has a dog named Buddy.", "UPDATE 1: User has two dogs named Buddy and Scout."]
+    answers = ["Memories: none\nAnswer: Welcome, Buddy.", cites(1, answer="Welcome, Scout.")]
+    decisions = ["ADD: User has a dog named Buddy.", updates(1, "User has two dogs named Buddy and Scout.")]
     return ScriptedEngine(ScriptedGenerator(answer=answers, manager=decisions, default_manager="NOOP"))
 
 

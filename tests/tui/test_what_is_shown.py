@@ -14,7 +14,7 @@ from assistant.tui.shown import day_and_time, plain, typeable
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.messages import Answer, UserMessage
 from assistant.tui.widgets.transcript import EarlierLine, Transcript
-from tests.scripted import ScriptedGenerator
+from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 
 
@@ -130,7 +130,7 @@ async def test_a_long_conversation_shows_its_end_and_more_on_demand(tmp_path: Pa
 async def test_a_new_conversation_leaves_the_old_one_and_keeps_the_memories(tmp_path: Path) -> None:
     engine = ScriptedEngine(
         ScriptedGenerator(
-            answer=["Memories: none\nAnswer: Hello, Buddy.", "Memories: 1\nAnswer: One, Buddy."],
+            answer=["Memories: none\nAnswer: Hello, Buddy.", cites(1, answer="One, Buddy.")],
             manager=["ADD: User has a dog named Buddy.", "NOOP"],
         )
     )
