@@ -20,8 +20,9 @@ from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.llm.engine import Engine
 from assistant.memory.operations import Action
 
+CATS = ["User has a cat"] * 12
 MANAGER_TOKENS = 500
-ANSWER_TOKENS = 60
+ANSWER_TOKENS = 120
 
 # The engine is shared by the examples on purpose: each is one request to it.
 real = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,8 +31,8 @@ real = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 def manage(engine: Engine, offered: int, temperature: float, seed: int) -> Completion:
     return engine.generate(
         Agent.MANAGER,
-        manager_prompt("I adopted a dog", ["User has a cat"] * offered),
-        grammar=manager_grammar(offered),
+        manager_prompt("I adopted a dog", CATS[:offered]),
+        grammar=manager_grammar(CATS[:offered]),
         max_tokens=MANAGER_TOKENS,
         temperature=temperature,
         seed=seed,
@@ -41,8 +42,8 @@ def manage(engine: Engine, offered: int, temperature: float, seed: int) -> Compl
 def answer(engine: Engine, offered: int, temperature: float, seed: int) -> Completion:
     return engine.generate(
         Agent.ANSWER,
-        answer_prompt("How many dogs do I have?", ["User has a cat"] * offered),
-        grammar=answer_grammar(offered),
+        answer_prompt("How many dogs do I have?", CATS[:offered]),
+        grammar=answer_grammar(CATS[:offered]),
         max_tokens=ANSWER_TOKENS,
         temperature=temperature,
         seed=seed,
@@ -56,7 +57,7 @@ def test_whatever_the_manager_writes_can_be_read(engine: Engine, offered: int, t
     if completion.finish_reason is FinishReason.LENGTH:
         assert completion.completion_tokens == MANAGER_TOKENS
         return
-    operations = parse_operations(completion.text, offered)
+    operations = parse_operations(completion.text, CATS[:offered])
     assert isinstance(operations, tuple), operations
     assert 1 <= len(operations) <= MAX_OPERATIONS
     for operation in operations:
@@ -71,7 +72,7 @@ def test_whatever_is_answered_can_be_read(engine: Engine, offered: int, temperat
     if completion.finish_reason is FinishReason.LENGTH and "\nAnswer: " not in completion.text:
         assert completion.completion_tokens == ANSWER_TOKENS
         return
-    parsed = parse_answer(completion.text, offered)
+    parsed = parse_answer(completion.text, CATS[:offered])
     assert isinstance(parsed, Answer), parsed
     assert all(1 <= short_id <= offered for short_id in parsed.ids)
 
@@ -93,8 +94,8 @@ def test_the_grammar_leaves_the_manager_every_action_that_makes_sense(
 def manage_briefly(engine: Engine, offered: int, seed: int) -> str:
     return engine.generate(
         Agent.MANAGER,
-        manager_prompt("I adopted a dog", ["User has a cat"] * offered),
-        grammar=manager_grammar(offered),
+        manager_prompt("I adopted a dog", CATS[:offered]),
+        grammar=manager_grammar(CATS[:offered]),
         max_tokens=1,
         temperature=8.0,
         seed=seed,
@@ -104,7 +105,7 @@ def manage_briefly(engine: Engine, offered: int, seed: int) -> str:
 def test_the_answer_agent_can_name_every_memory_on_offer_and_none(engine: Engine) -> None:
     named: set[int | None] = set()
     for seed in range(200):
-        parsed = parse_answer(answer(engine, 3, 8.0, seed).text, 3)
+        parsed = parse_answer(answer(engine, 3, 8.0, seed).text, CATS[:3])
         if isinstance(parsed, Answer):
             named |= set(parsed.ids) or {None}
     assert named == {None, 1, 2, 3}

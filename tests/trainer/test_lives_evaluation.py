@@ -39,11 +39,11 @@ class Oracle:
         offered = re.findall(r"^(.*) \[\d+\]$", block, re.MULTILINE)
         now = now or block.removeprefix("Now: ")
         if agent is Agent.MANAGER:
-            said = format_operations(gold_operations(self._turns[now].pop(0).changes, offered))
+            said = format_operations(gold_operations(self._turns[now].pop(0).changes, offered), offered)
         else:
             question = self._questions[now.removeprefix("User: ")].pop(0)
             ids = [offered.index(question.evidence.text) + 1] if question.evidence else []
-            said = format_answer(question.answer, ids)
+            said = format_answer(question.answer, ids, offered)
         return Completion(self._spoil(said), FinishReason.STOP)
 
 
