@@ -22,6 +22,8 @@ CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
 WORDING_FILES = ("person.toml", "life.toml", "around.toml")
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
+ASSISTANTS_OWN = "replies"
+"""What the assistant says is the same in all splits: nobody else says it, so there is nothing to hold out."""
 TEST_SHARE = 6
 DEV_SHARE = 12
 """One wording or value in this many is held out for the split."""
@@ -87,7 +89,7 @@ class Wordings:
         """Reads the pools shipped with the package and keeps those of `split`."""
         folder = files("trainer.data")
         say = {
-            f"{kind}.{pool}": wordings_of(lines, split)
+            f"{kind}.{pool}": wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
             for name in WORDING_FILES
             for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items()
             for pool, lines in pools.items()
