@@ -46,9 +46,14 @@ def test_a_second_dog_changes_the_memory_of_the_first_and_undo_gives_it_back(rec
     second = recollect("ask", "I adopted another dog, Scout.", "--wait")
     assert [(o["operation"], o["status"]) for o in second["operations"]] == [("UPDATE", "applied")]
     assert second["operations"][0]["memory_id"] == first["operations"][0]["memory_id"]
-    (both,) = recollect.texts()
-    assert "Buddy" in both
-    assert "Scout" in both
+    assert recollect.texts() == ["User has two dogs named Buddy and Scout."]
+
+    asked = recollect("ask", "How many dogs do I have?", "--wait")
+    assert asked["answer"] == "two"
+    (cited,) = asked["citations"]
+    assert cited["memory_id"] == first["operations"][0]["memory_id"]
+    assert cited["text"] == "User has two dogs named Buddy and Scout."
+    assert [operation["operation"] for operation in asked["operations"]] == ["NOOP"]
 
     recollect("memory", "undo")
     assert recollect.texts() == ["User has a dog named Buddy."]
