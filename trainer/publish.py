@@ -23,7 +23,7 @@ NAME = "recollect-starter"
 LICENCE = "Apache-2.0"
 CONTEXT = 1024
 MOST_BYTES = 25_000_000
-TEST_LIVES = 12
+TEST_LIVES = 40
 
 
 @dataclass(frozen=True, slots=True)
