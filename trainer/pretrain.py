@@ -34,7 +34,7 @@ them get, and that point the same way, would make them alike, and what is alike 
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 7_500
+    steps: int = 18_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
@@ -50,7 +50,7 @@ class Schedule:
     repeats: float = 0.9
     """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
     repeats_until: int = 400
-    full_from: int = 2_000
+    full_from: int = 3_000
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     steps_a_shard: int = 32
     check_every: int = 500

@@ -20,8 +20,6 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-INVENTABLE = frozenset(OPEN_POOLS) - {"species", "jobs"}
-"""Pools whose values may be made up in training; what takes an article or a plural stays English."""
 SMALLTALK = ("greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction")
 
 
@@ -94,8 +92,8 @@ class Storyteller:
 
     def value(self, pool: str, *avoid: str) -> str:
         """A value of `pool` other than `avoid`; an invented word in the share `invented` of cases."""
-        if pool in INVENTABLE and self.rng.random() < self.invented:
-            return invented_value(pool, self.rng)
+        if pool in OPEN_POOLS and self.rng.random() < self.invented:
+            return invented_value(pool, self.wordings.words, self.rng)
         return self.rng.choice([v for v in self.wordings.values[pool] if v not in avoid])
 
     def date(self) -> str:
@@ -195,7 +193,11 @@ def _favourite(s: Storyteller, subject: str) -> Event:
     category = known.about[1] if known else s.rng.choice(list(s.wordings.favourites))
     old = s.get("favourite", subject, category)
     options = [v for v in s.wordings.favourites[category] if not old or v != old.values[0]]
-    value = s.rng.choice(options) if options and not s.chance(s.invented) else invented_value("favourites", s.rng)
+    value = (
+        s.rng.choice(options)
+        if options and not s.chance(s.invented)
+        else invented_value("favourites", s.wordings.words, s.rng)
+    )
     said = "change" if s.chance(0.85 if old else 0.1) else "set"
     text = s.tell(f"favourite.{said}", category=category, value=value)
     return f"favourite.{said}", text, Change(old, facts.favourite(subject, category, value))

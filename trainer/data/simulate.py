@@ -11,7 +11,7 @@ from trainer.data.lives import SMALLTALK, TELLERS, Change, Event, Life, Question
 from trainer.data.wordings import Split, Wordings
 
 NAMED_SHARE = 0.3
-INVENTED_SHARE = 0.4
+INVENTED_SHARE = 0.5
 """Share of invented values in training lives; lives of the test split have none."""
 RESTATED = {
     "pet": ("pet.first", "species", "name"),

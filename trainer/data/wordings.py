@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from importlib.resources import files
 from random import Random
 
@@ -103,6 +105,15 @@ class Wordings:
         }
         return cls(split, say, values, {category: options for category, options in favourites.items() if options})
 
+    @cached_property
+    def words(self) -> list[str]:
+        """The words that values of this split are made of, in small letters."""
+        values = [
+            *(v for pool in OPEN_POOLS for v in self.values[pool]),
+            *(v for o in self.favourites.values() for v in o),
+        ]
+        return sorted({word for value in values for word in value.lower().split() if word.isalpha()})
+
     def wording(self, pool: str, rng: Random) -> str:
         """One wording of `pool`, its slots still open."""
         return rng.choice(self.say[pool])
@@ -120,13 +131,22 @@ def invented_word(rng: Random) -> str:
     )
 
 
-def invented_value(pool: str, rng: Random) -> str:
-    """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has."""
-    while split_of_value(word := invented_word(rng)) is not Split.TRAIN:
-        pass  # Chance must not make up a name that is held out.
-    if pool == "companies" and rng.random() < 0.5:
-        word += " " + invented_word(rng).capitalize()
-    return word[0].upper() + word[1:] if pool in _CAPITAL_POOLS else word
+def invented_value(pool: str, words: Sequence[str], rng: Random) -> str:
+    """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has.
+
+    A word that means nothing, or one or two of `words` that mean something else: so a model learns to copy what stands
+    in a value's place, and neither to recall values nor to judge them by their sound.
+    """
+    while True:
+        if rng.random() < 0.5:
+            made = [invented_word(rng) for _ in range(2 if pool == "companies" and rng.random() < 0.5 else 1)]
+        else:
+            made = [rng.choice(words) for _ in range(rng.choice((1, 1, 2)))]
+        if pool in _CAPITAL_POOLS:
+            made = [word[0].upper() + word[1:] for word in made]
+        value = " ".join(made)
+        if split_of_value(value) is Split.TRAIN:  # Chance must not make up a name that is held out.
+            return value
 
 
 _CAPITAL_POOLS = frozenset({"first_names", "pet_names", "places", "companies", "languages", "cars"})
