@@ -21,7 +21,8 @@ OPEN_POOLS = (
     "instruments", "languages", "cars", "appointments",
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
-WORDING_FILES = ("person.toml", "life.toml", "around.toml")
+WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml")
+"""Each is split for itself, so that a new file moves no line of an old one to another split."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
 ASSISTANTS_OWN = "replies"
@@ -90,12 +91,12 @@ class Wordings:
     def load(cls, split: Split) -> Wordings:
         """Reads the pools shipped with the package and keeps those of `split`."""
         folder = files("trainer.data")
-        say = {
-            f"{kind}.{pool}": wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
-            for name in WORDING_FILES
-            for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items()
-            for pool, lines in pools.items()
-        }
+        say: dict[str, list[str]] = {}
+        for name in WORDING_FILES:
+            for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items():
+                for pool, lines in pools.items():
+                    mine = wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
+                    say.setdefault(f"{kind}.{pool}", []).extend(mine)
         words = tomllib.loads((folder / "words.toml").read_text("utf-8"))
         values = {pool: [v for v in words["words"][pool] if split_of_value(v) is split] for pool in OPEN_POOLS}
         values |= {pool: words["words"][pool] for pool in CLOSED_POOLS}
