@@ -64,7 +64,7 @@ class Answer:
 
 
 def quotes(memories: Sequence[str]) -> list[str]:
-    """How each of `memories` is named: by its line in the prompt, the middle of a long one left out."""
+    """How each of `memories` is named: by its line in the prompt, the end of a long one left out."""
     lines = memory_lines(memories)
     return [
         line if len(line) <= MAX_QUOTE else f"{line[:MAX_QUOTE].rstrip()}… [{i}]" for i, line in enumerate(lines, 1)
