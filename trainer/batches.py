@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from assistant.llm.chatml import ControlTokens, render
+from trainer.data.lives import USUAL, Shares
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
 from trainer.examples import AS_IN_USE, Difficulty, Example, groups
@@ -116,13 +117,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What a shard is made of: a share `repeats` of random tokens said twice, and examples of a difficulty.
+    """What a shard is made of: a share `repeats` of random tokens said twice, and examples of a difficulty and of lives
+    with the given shares.
 
     Copying is what a small model finds hardest to learn, and random repeats teach nothing but copying.
     """
 
     repeats: float = 0.0
     difficulty: Difficulty = AS_IN_USE
+    shares: Shares = USUAL
 
 
 EXAMPLES_ALONE = Mix()
@@ -176,7 +179,8 @@ def _documents(encoder: Encoder, wordings: Wordings, rng: Random, mix: Mix, shap
         some: list[Document] = []
         tokens = 0
         while tokens < shape.rows * shape.length:
-            life = simulate(rng.getrandbits(48), wordings, turns=rng.randint(12, 48), branches=BRANCHES)
+            seed, turns = rng.getrandbits(48), rng.randint(12, 48)
+            life = simulate(seed, wordings, turns=turns, branches=BRANCHES, shares=mix.shares)
             for group in groups(life, wordings, rng, mix.difficulty):
                 while rng.random() < mix.repeats:
                     some.append(_repeat(encoder, rng))

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from trainer.data import facts
-from trainer.data.lives import ABSTAIN, TELLERS, Change, Life, Storyteller
+from trainer.data.lives import ABSTAIN, HARD, TELLERS, USUAL, Change, Life, Shares, Storyteller
 from trainer.data.simulate import simulate
 from trainer.data.wordings import ASSISTANTS_OWN, OPEN_POOLS, Split, Wordings, fill, split_of_value, wordings_of
 
@@ -162,3 +162,18 @@ def test_small_talk_and_questions_change_nothing() -> None:
 
     assert len(quiet) > 20
     assert all(turn.changes == () for turn in quiet)
+
+
+def test_harder_lives_have_more_named_people_and_more_news_of_two_facts() -> None:
+    def told(shares: Shares) -> tuple[int, int]:
+        lives = [simulate(number, WORDINGS[Split.TRAIN], shares=shares) for number in range(40)]
+        return (
+            sum(len(life.people) == 2 for life in lives),
+            sum(turn.kind == "two facts" for life in lives for turn in life.turns),
+        )
+
+    assert told(Shares(named=0, paired=0)) == (0, 0)
+    assert told(Shares(named=1, paired=0))[0] == 40
+    usual, hard = told(USUAL), told(HARD)
+    assert usual[0] < hard[0]
+    assert usual[1] < hard[1]

@@ -65,6 +65,23 @@ class Life:
     turns: tuple[Turn, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How often lives hold what is harder.
+
+    `named`: lives of two people with names. `paired`: news of two facts. `turned`: of the questions about somebody with
+    a name, those in words that one asks about oneself with, turned into the third person.
+    """
+
+    named: float = 0.3
+    paired: float = 0.1
+    turned: float = 0.0
+
+
+USUAL = Shares()
+HARD = Shares(named=0.5, paired=0.3, turned=0.7)
+
+
 @dataclass
 class Storyteller:
     """Makes up one life, event by event. `known` is the bank as a perfect manager would keep it."""
@@ -73,6 +90,7 @@ class Storyteller:
     wordings: Wordings
     people: tuple[str, ...] = (USER,)
     invented: float = 0.0
+    shares: Shares = USUAL
     known: dict[tuple[str, ...], Fact] = field(default_factory=dict)
 
     def say(self, pool: str, **slots: str) -> str:

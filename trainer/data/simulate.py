@@ -7,10 +7,9 @@ from random import Random
 
 from trainer.data.asking import ask_known, ask_unknown
 from trainer.data.facts import Fact
-from trainer.data.lives import SMALLTALK, TELLERS, Change, Event, Life, Question, Storyteller, Turn
+from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
 from trainer.data.wordings import Split, Wordings
 
-NAMED_SHARE = 0.3
 INVENTED_SHARE = 0.5
 """Share of invented values in training lives; lives of the test split have none."""
 RESTATED = {
@@ -27,15 +26,17 @@ RESTATED = {
 """How a known fact is said again: the pool, then its slots, of which the last takes one of the values."""
 
 
-def simulate(seed: int | str, wordings: Wordings, *, turns: int = 30, branches: int = 1) -> Life:
-    """One life of `turns` messages, the same for the same seed and wordings.
+def simulate(
+    seed: int | str, wordings: Wordings, *, turns: int = 30, branches: int = 1, shares: Shares = USUAL
+) -> Life:
+    """One life of `turns` messages, the same for the same seed, wordings and shares.
 
     Each turn holds `branches - 1` messages that could have come in its place, and as many times its questions.
     """
     rng = Random(seed)
     training = wordings.split is Split.TRAIN
-    story = Storyteller(rng, wordings, invented=INVENTED_SHARE if training else 0.0)
-    if rng.random() < NAMED_SHARE:
+    story = Storyteller(rng, wordings, invented=INVENTED_SHARE if training else 0.0, shares=shares)
+    if rng.random() < shares.named:
         first = story.value("first_names")
         story.people = (first, story.value("first_names", first))
     return Life(story.people, tuple(_turn(story, branches) for _ in range(turns)))
@@ -87,7 +88,7 @@ def _event(s: Storyteller, subject: str) -> Event:
 
 def _news(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]]:
     kind, text, change = _event(s, subject)
-    if s.chance(0.1):
+    if s.chance(s.shares.paired):
         other_kind, other_text, other = _event(s, subject)
         keys = {f.key for c in (change, other) for f in (c.before, c.after) if f is not None}
         if len(keys) == 2 and other_kind.split(".")[0] != kind.split(".")[0]:

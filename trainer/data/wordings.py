@@ -16,6 +16,8 @@ from functools import cached_property
 from importlib.resources import files
 from random import Random
 
+from trainer.data.third_person import third_person
+
 OPEN_POOLS = (
     "first_names", "pet_names", "species", "places", "jobs", "companies", "allergens", "conditions", "activities",
     "instruments", "languages", "cars", "appointments",
@@ -80,7 +82,11 @@ def fill(wording: str, **slots: str) -> str:
 
 @dataclass(frozen=True)
 class Wordings:
-    """The pools of one split: `say` maps "pet.first" to wordings, `values` maps "places" to values."""
+    """The pools of one split: `say` maps "pet.first" to wordings, `values` maps "places" to values.
+
+    For each pool of questions about oneself, "home.ask_me", there is one of them turned into the third person,
+    "home.ask_turned".
+    """
 
     split: Split
     say: dict[str, list[str]]
@@ -92,11 +98,17 @@ class Wordings:
         """Reads the pools shipped with the package and keeps those of `split`."""
         folder = files("trainer.data")
         say: dict[str, list[str]] = {}
+        written: set[str] = set()
         for name in WORDING_FILES:
             for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items():
                 for pool, lines in pools.items():
                     mine = wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
                     say.setdefault(f"{kind}.{pool}", []).extend(mine)
+                    written.update(lines)
+        for pool in [pool for pool in say if pool.endswith("_me")]:
+            turned = map(third_person, say[pool])
+            # One that is written somewhere belongs to the split of that line.
+            say[f"{pool.removesuffix('_me')}_turned"] = [q for q in turned if q is not None and q not in written]
         words = tomllib.loads((folder / "words.toml").read_text("utf-8"))
         values = {pool: [v for v in words["words"][pool] if split_of_value(v) is split] for pool in OPEN_POOLS}
         values |= {pool: words["words"][pool] for pool in CLOSED_POOLS}
