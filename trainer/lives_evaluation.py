@@ -18,7 +18,7 @@ from pathlib import Path
 from assistant.agents.answer import AnswerAgent
 from assistant.agents.generation import Generator
 from assistant.agents.manager import MemoryManager
-from assistant.conversation.chat import Chat
+from assistant.conversation.chat import Chat, related
 from assistant.conversation.queue import ManagerQueue
 from assistant.memory.bank import Embedder, MemoryBank, Message, Operation
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
@@ -51,14 +51,15 @@ class Tally:
 class Scores:
     """Tallies by kind: `operations`, `answers` (questions that can be answered) and `abstentions` (those that cannot).
 
-    `cited` tallies the answerable questions whose citations are exactly the right memory; `not_offered` those changes
-    and questions whose memory search did not find.
+    `cited` tallies the answerable questions whose citations are exactly the right memory; `offered` the messages that
+    need a memory, as right if search found all they need: no model can make up for the others.
     """
 
     operations: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     answers: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     abstentions: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     cited: Tally = field(default_factory=Tally)
+    offered: Tally = field(default_factory=Tally)
     mistakes: list[str] = field(default_factory=list)
 
     def totals(self) -> dict[str, float]:
@@ -77,9 +78,8 @@ class Scores:
         ):
             for kind, tally in [*sorted(tallies.items()), ("all", _whole(tallies))]:
                 lines.append(f"{name:12} {kind:24} {tally.right:5} of {tally.total:5} {tally.share:7.1%}")
-        lines.append(
-            f"{'citations':12} {'all':24} {self.cited.right:5} of {self.cited.total:5} {self.cited.share:7.1%}"
-        )
+        for name, tally in (("citations", self.cited), ("offered", self.offered)):
+            lines.append(f"{name:12} {'all':24} {tally.right:5} of {tally.total:5} {tally.share:7.1%}")
         return "\n".join(lines)
 
 
@@ -120,6 +120,7 @@ class _Telling:
 
     def __init__(self, bank: MemoryBank, generator: Generator, memories_offered: int, scores: Scores) -> None:
         self._bank = bank
+        self._memories_offered = memories_offered
         self._queue = ManagerQueue(bank, MemoryManager(generator), memories_offered=memories_offered)
         self._chat = Chat(bank, AnswerAgent(generator), memories_offered=memories_offered)
         self._scores = scores
@@ -138,6 +139,7 @@ class _Telling:
         message = self._bank.add_message(
             self._conversation, "user", turn.text, speaker=turn.speaker, created_at=self._now, remember=True
         )
+        self._count_offered(message, [change.before for change in turn.changes if change.before is not None])
         receipts = self._queue.run_pending()
         done = [operation for receipt in receipts for operation in receipt.operations]
         right = sorted(_seen(operation) for operation in done) == sorted(self._wanted(turn))
@@ -181,8 +183,14 @@ class _Telling:
         while self._bank.index_pending():
             pass
 
+    def _count_offered(self, message: Message, needed: list[Fact]) -> None:
+        if needed:
+            found = {memory.id for memory in related(self._bank, message, self._memories_offered)}
+            self._scores.offered.count(all(self._ids[fact.key] in found for fact in needed))
+
     def _ask(self, question: Question) -> None:
         message = self._bank.add_message(self._conversation, "user", question.text, created_at=self._now)
+        self._count_offered(message, [question.evidence] if question.evidence is not None else [])
         turn = self._chat.reply(message)
         answer, cited = turn.reply.text, [memory.id for memory in turn.citations]
         right = normalised(answer) == normalised(question.answer)

@@ -65,6 +65,19 @@ def test_an_oracle_is_right_everywhere(embedder: EverythingIsNear) -> None:
     assert scores.totals() == {"operations": 1.0, "answers": 1.0, "abstentions": 1.0, "citations": 1.0}
     assert sum(tally.total for tally in scores.operations.values()) == 2 * TURNS
     assert scores.mistakes == []
+    assert scores.offered.share == 1.0
+
+
+def test_what_search_does_not_find_is_counted(embedder: EverythingIsNear) -> None:
+    class Silent:
+        def generate(self, agent: Agent, prompt: Sequence[ChatMessage], **_: object) -> Completion:
+            return Completion("NOOP" if agent is Agent.MANAGER else format_answer(ABSTAIN, [], []), FinishReason.STOP)
+
+    one, all_ = (evaluate(Silent(), embedder, Split.TEST, 2, turns=TURNS, memories_offered=n) for n in (1, 40))
+
+    assert 0.0 < one.offered.share < 1.0
+    assert all_.offered.share == 1.0
+    assert one.offered.total == all_.offered.total
 
 
 def test_who_never_remembers_is_right_only_where_nothing_is_new(embedder: EverythingIsNear) -> None:
