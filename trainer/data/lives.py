@@ -70,16 +70,18 @@ class Shares:
     """How often lives hold what is harder.
 
     `named`: lives of two people with names. `paired`: news of two facts. `turned`: of the questions about somebody with
-    a name, those in words that one asks about oneself with, turned into the third person.
+    a name, those in words that one asks about oneself with, turned into the third person. `invented`: values that are
+    made up, in training; lives of the held-out splits have none.
     """
 
     named: float = 0.3
     paired: float = 0.1
     turned: float = 0.0
+    invented: float = 0.5
 
 
 USUAL = Shares()
-HARD = Shares(named=0.5, paired=0.3, turned=0.7)
+HARD = Shares(named=0.5, paired=0.3, turned=0.7, invented=0.7)
 
 
 @dataclass

@@ -10,8 +10,6 @@ from trainer.data.facts import Fact
 from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
 from trainer.data.wordings import Split, Wordings
 
-INVENTED_SHARE = 0.5
-"""Share of invented values in training lives; lives of the test split have none."""
 RESTATED = {
     "pet": ("pet.first", "species", "name"),
     "home": ("home.live", "place"),
@@ -35,7 +33,7 @@ def simulate(
     """
     rng = Random(seed)
     training = wordings.split is Split.TRAIN
-    story = Storyteller(rng, wordings, invented=INVENTED_SHARE if training else 0.0, shares=shares)
+    story = Storyteller(rng, wordings, invented=shares.invented if training else 0.0, shares=shares)
     if rng.random() < shares.named:
         first = story.value("first_names")
         story.people = (first, story.value("first_names", first))
