@@ -37,7 +37,7 @@ class Schedule:
     `decay` share. The second one, on lives with more of what is hard, begins from what the first one has learned.
     """
 
-    steps: int = 33_000
+    steps: int = 29_000
     restart: int = 18_000
     """The step at which the second cycle begins."""
     again: float = 0.6
