@@ -71,17 +71,18 @@ class Shares:
 
     `named`: lives of two people with names. `paired`: news of two facts. `turned`: of the questions about somebody with
     a name, those in words that one asks about oneself with, turned into the third person. `invented`: values that are
-    made up, in training; lives of the held-out splits have none.
+    made up, in training; lives of the held-out splits have none. `spliced`: of those, the ones made of parts of words.
     """
 
     named: float = 0.3
     paired: float = 0.1
     turned: float = 0.0
     invented: float = 0.5
+    spliced: float = 0.0
 
 
 USUAL = Shares()
-HARD = Shares(named=0.5, paired=0.3, turned=0.7, invented=0.7)
+HARD = Shares(named=0.5, paired=0.3, turned=0.7, invented=0.7, spliced=0.7)
 
 
 @dataclass
@@ -113,8 +114,12 @@ class Storyteller:
     def value(self, pool: str, *avoid: str) -> str:
         """A value of `pool` other than `avoid`; an invented word in the share `invented` of cases."""
         if pool in OPEN_POOLS and self.rng.random() < self.invented:
-            return invented_value(pool, self.wordings.words, self.rng)
+            return self.invent(pool)
         return self.rng.choice([v for v in self.wordings.values[pool] if v not in avoid])
+
+    def invent(self, pool: str) -> str:
+        """An invented value of `pool`."""
+        return invented_value(pool, self.wordings, self.shares.spliced, self.rng)
 
     def date(self) -> str:
         while True:
@@ -213,11 +218,7 @@ def _favourite(s: Storyteller, subject: str) -> Event:
     category = known.about[1] if known else s.rng.choice(list(s.wordings.favourites))
     old = s.get("favourite", subject, category)
     options = [v for v in s.wordings.favourites[category] if not old or v != old.values[0]]
-    value = (
-        s.rng.choice(options)
-        if options and not s.chance(s.invented)
-        else invented_value("favourites", s.wordings.words, s.rng)
-    )
+    value = s.rng.choice(options) if options and not s.chance(s.invented) else s.invent("favourites")
     said = "change" if s.chance(0.85 if old else 0.1) else "set"
     text = s.tell(f"favourite.{said}", category=category, value=value)
     return f"favourite.{said}", text, Change(old, facts.favourite(subject, category, value))

@@ -127,6 +127,12 @@ class Wordings:
         ]
         return sorted({word for value in values for word in value.lower().split() if word.isalpha()})
 
+    @cached_property
+    def said(self) -> list[str]:
+        """The words that wordings of this split are made of, of four letters and more, in small letters."""
+        lines = (line for pool in self.say.values() for line in pool)
+        return sorted({word for line in lines for word in re.findall(r"(?<!{)\b[a-z]{4,}\b", line.lower())})
+
     def wording(self, pool: str, rng: Random) -> str:
         """One wording of `pool`, its slots still open."""
         return rng.choice(self.say[pool])
@@ -144,17 +150,26 @@ def invented_word(rng: Random) -> str:
     )
 
 
-def invented_value(pool: str, words: Sequence[str], rng: Random) -> str:
+def spliced_word(heads: Sequence[str], tails: Sequence[str], rng: Random) -> str:
+    """The beginning of one word and the end of another: means nothing, and is made of the same tokens as words are."""
+    return rng.choice(heads)[: rng.randint(2, 4)] + rng.choice(tails)[-rng.randint(2, 5) :]
+
+
+def invented_value(pool: str, wordings: Wordings, spliced: float, rng: Random) -> str:
     """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has.
 
-    A word that means nothing, or one or two of `words` that mean something else: so a model learns to copy what stands
-    in a value's place, and neither to recall values nor to judge them by their sound.
+    A word that means nothing, or one or two words that mean something else; in the share `spliced` of cases one or two
+    spliced words. So a model learns to copy what stands in a value's place, and neither to recall values nor to judge
+    them by their sound.
     """
     while True:
-        if rng.random() < 0.5:
+        if spliced and rng.random() < spliced:
+            heads = wordings.said if rng.random() < 0.5 else wordings.words
+            made = [spliced_word(heads, wordings.words, rng) for _ in range(rng.choice((1, 1, 2)))]
+        elif rng.random() < 0.5:
             made = [invented_word(rng) for _ in range(2 if pool == "companies" and rng.random() < 0.5 else 1)]
         else:
-            made = [rng.choice(words) for _ in range(rng.choice((1, 1, 2)))]
+            made = [rng.choice(wordings.words) for _ in range(rng.choice((1, 1, 2)))]
         if pool in _CAPITAL_POOLS:
             made = [word[0].upper() + word[1:] for word in made]
         value = " ".join(made)
