@@ -18,7 +18,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
-from trainer.data.lives import HARD, USUAL
+from trainer.data.lives import IN_TRAINING
 from trainer.examples import Difficulty
 from trainer.muon import Muon
 
@@ -33,20 +33,14 @@ them get, and that point the same way, would make them alike, and what is alike 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast, in two cycles: in each, rates rise over `warmup` steps, hold, and fall to 0 over the last
-    `decay` share. The second one, on lives with more of what is hard, begins from what the first one has learned.
-    """
+    """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 29_000
-    restart: int = 18_000
-    """The step at which the second cycle begins."""
-    again: float = 0.6
-    """How high rates rise in the second cycle, compared with the first."""
+    steps: int = 28_000
     tokens_a_step: int = 2048
     row: int = 256
     long_row: int = 512
     long_from: float = 0.85
-    """After this share of a cycle, rows of `long_row` tokens take the place of the short ones, which are faster."""
+    """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""
     prompt_weight: float = 0.2
     """Weight of the loss on prompts, on a tenth of their tokens: names that come again there teach copying early."""
     muon_rate: float = 0.0025
@@ -65,25 +59,18 @@ class Schedule:
 
     def factor(self, step: int) -> float:
         """What the rates are multiplied with at `step`."""
-        begin, end = self._cycle(step)
-        rising, falling = (step - begin + 1) / self.warmup, (end - step) / ((end - begin) * self.decay)
-        return max(0.0, min(1.0, rising, falling)) * (self.again if begin else 1.0)
-
-    def _cycle(self, step: int) -> tuple[int, int]:
-        """The steps at which the cycle of `step` begins and ends."""
-        return (0, min(self.restart, self.steps)) if step < self.restart else (self.restart, self.steps)
+        falling = (self.steps - step) / (self.steps * self.decay)
+        return max(0.0, min(1.0, (step + 1) / self.warmup, falling))
 
     def shape_at(self, step: int) -> Shape:
         """The shape of the shard that begins at `step`."""
-        begin, end = self._cycle(step)
-        length = self.row if step < begin + (end - begin) * self.long_from else self.long_row
+        length = self.row if step < self.steps * self.long_from else self.long_row
         return Shape(self.tokens_a_step // length * self.steps_a_shard, length)
 
     def mix_at(self, step: int) -> Mix:
         """What the shard that begins at `step` is made of."""
         repeats = max(0.05, self.repeats * (1 - step / self.repeats_until))
-        shares = HARD if step >= self.restart else USUAL
-        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), shares)
+        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), IN_TRAINING)
 
 
 def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:

@@ -5,12 +5,14 @@ Splits text as Qwen2 does and normalises nothing, which is what llama.cpp's "qwe
 A name that was never seen must be copied, and what finds its way from one token to the next is lost where a token is
 common: learned by frequency alone, two thirds of unseen names begin with a single letter, which stands in front of many
 words. So the first merges are not learned but laid down: every word begins with its first two or three letters as one
-token.
+token. Behind these no token but "s" itself ends with an s: what is one "newt" today is two "newts" tomorrow, and a
+model can only copy the one from the other if they are the same tokens but for the last.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import takewhile
@@ -30,6 +32,7 @@ CHAT_TEMPLATE = (
 SPACE = "Ġ"
 """How byte-level BPE writes the space that a word begins with."""
 LONGEST_OPENING = 1 + 3
+PLURAL = "s"
 STAND_INS = 0xE000
 """Private-use characters: each stands for one opening while the rest is learned."""
 
@@ -105,6 +108,10 @@ def _learn_merges(words: Counter[str], openings: list[str], tokens: int) -> list
                 return char + word[length:]
         return word
 
+    def parts(word: str) -> list[str]:
+        """What merges are learned in: no part ends with an s that has something before it."""
+        return re.split(f"(?={PLURAL})", abbreviated(word))
+
     def written_out(token: str) -> str:
         return "".join(meaning.get(char, char) for char in token)
 
@@ -114,5 +121,5 @@ def _learn_merges(words: Counter[str], openings: list[str], tokens: int) -> list
         initial_alphabet=[*pre_tokenizers.ByteLevel.alphabet(), *meaning],
         show_progress=False,
     )
-    learner.train_from_iterator((abbreviated(word) for word in words.elements()), trainer)
+    learner.train_from_iterator((part for word in words.elements() for part in parts(word)), trainer)
     return [(written_out(a), written_out(b)) for a, b in json.loads(learner.to_str())["model"]["merges"]]

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from trainer.data import facts
-from trainer.data.lives import ABSTAIN, HARD, TELLERS, USUAL, Change, Life, Shares, Storyteller
+from trainer.data.lives import ABSTAIN, IN_TRAINING, TELLERS, USUAL, Change, Life, Shares, Storyteller
 from trainer.data.simulate import simulate
 from trainer.data.wordings import ASSISTANTS_OWN, OPEN_POOLS, Split, Wordings, fill, split_of_value, wordings_of
 
@@ -73,6 +73,21 @@ def test_the_same_seed_gives_the_same_life() -> None:
 
 def test_a_value_that_shares_its_first_word_shares_its_split() -> None:
     assert split_of_value("Toyota") is split_of_value("Toyota Corolla")
+
+
+def test_no_value_to_train_with_holds_one_that_is_held_out() -> None:
+    held_out = {
+        value.lower()
+        for split in (Split.DEV, Split.TEST)
+        for pool in OPEN_POOLS
+        for value in WORDINGS[split].values[pool]
+    }
+    words = {
+        word for pool in OPEN_POOLS for value in WORDINGS[Split.TRAIN].values[pool] for word in value.lower().split()
+    }
+
+    assert len(held_out) > 300
+    assert held_out.isdisjoint(words)
 
 
 def test_a_small_pool_still_gives_the_test_split_two_wordings() -> None:
@@ -174,6 +189,6 @@ def test_harder_lives_have_more_named_people_and_more_news_of_two_facts() -> Non
 
     assert told(Shares(named=0, paired=0)) == (0, 0)
     assert told(Shares(named=1, paired=0))[0] == 40
-    usual, hard = told(USUAL), told(HARD)
+    usual, hard = told(USUAL), told(IN_TRAINING)
     assert usual[0] < hard[0]
     assert usual[1] < hard[1]

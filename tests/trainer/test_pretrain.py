@@ -11,7 +11,6 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.copying import lay_out_copying
-from trainer.data.lives import HARD, USUAL
 from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
 from trainer.tokenizer import train_tokenizer
@@ -73,20 +72,11 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_pa
         assert torch.equal(weights, resumed.model.state_dict()[name]), name
 
 
-def test_rates_rise_and_fall_twice_and_lives_are_harder_the_second_time() -> None:
-    schedule = Schedule(steps=300, restart=200, again=0.5, warmup=10, decay=0.5, long_from=0.8)
+def test_rates_rise_hold_and_fall_and_rows_become_long_at_the_end() -> None:
+    schedule = Schedule(steps=200, warmup=10, decay=0.5, long_from=0.8)
 
     assert [schedule.factor(step) for step in (0, 9, 100, 150, 199)] == pytest.approx([0.1, 1, 1, 0.5, 0.01])
-    assert [schedule.factor(step) for step in (200, 209, 250, 275, 299)] == pytest.approx([0.05, 0.5, 0.5, 0.25, 0.01])
     assert [schedule.shape_at(step).length for step in (0, 159, 160, 199)] == [256, 256, 512, 512]
-    assert [schedule.shape_at(step).length for step in (200, 279, 280)] == [256, 256, 512]
-    assert [schedule.mix_at(step).shares for step in (199, 200)] == [USUAL, HARD]
-
-
-def test_a_schedule_that_ends_before_the_restart_has_one_cycle() -> None:
-    schedule = Schedule(steps=100, restart=200, warmup=10, decay=0.5)
-
-    assert [schedule.factor(step) for step in (9, 50, 75, 99)] == pytest.approx([1, 1, 0.5, 0.02])
 
 
 def test_training_changes_the_loss_for_the_better(tmp_path: Path, encoder: Encoder) -> None:

@@ -14,7 +14,7 @@ LINES = [line for pool in WORDINGS.say.values() for line in pool]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer([*LINES, *(f" {value}" for pool in WORDINGS.values.values() for value in pool)], 3000, 500)
+    return train_tokenizer([*LINES, *(f" {value}" for pool in WORDINGS.values.values() for value in pool)], 3000, 900)
 
 
 def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
@@ -43,3 +43,11 @@ def test_a_name_never_seen_begins_with_two_or_three_of_its_letters(tokenizer: Pr
 def test_texts_come_back_as_they_were(tokenizer: PreTrainedTokenizerFast) -> None:
     for text in (*LINES[:200], " BMW's  x\n\tÉlodie 日本 \u00a0I\u2019m", "Tallinn", " a b"):
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_a_plural_is_the_tokens_of_the_singular_and_an_s(tokenizer: PreTrainedTokenizerFast) -> None:
+    species = [value for split in Split for value in Wordings.load(split).values["species"]]
+
+    assert len(species) > 20
+    for one in species:
+        assert pieces(tokenizer, f" {one}s") == [*pieces(tokenizer, f" {one}"), "s"]

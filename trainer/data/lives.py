@@ -82,7 +82,7 @@ class Shares:
 
 
 USUAL = Shares()
-HARD = Shares(named=0.5, paired=0.3, turned=0.7, invented=0.7, spliced=0.7)
+IN_TRAINING = Shares(named=0.5, paired=0.25, turned=0.6, invented=0.6, spliced=0.6)
 
 
 @dataclass

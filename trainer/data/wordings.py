@@ -23,7 +23,7 @@ OPEN_POOLS = (
     "instruments", "languages", "cars", "appointments",
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
-WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml")
+WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml")
 """Each is split for itself, so that a new file moves no line of an old one to another split."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
@@ -62,6 +62,24 @@ def wordings_of(pool: list[str], split: Split) -> list[str]:
     dev = test + max(1, len(pool) // DEV_SHARE)
     lines = {Split.TEST: ranked[:test], Split.DEV: ranked[test:dev], Split.TRAIN: ranked[dev:]}
     return sorted(lines[split])
+
+
+def of_split(pools: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
+    """The values of `split` in each of `pools`; none that holds a value of a split that is kept from this one.
+
+    "Speech therapy" is no value to train with if "therapy" is one to test with.
+    """
+    order = list(Split)
+    kept_from_it = {
+        value.lower()
+        for values in pools.values()
+        for value in values
+        if order.index(split_of_value(value)) > order.index(split)
+    }
+    return {
+        pool: [v for v in values if split_of_value(v) is split and kept_from_it.isdisjoint(v.lower().split())]
+        for pool, values in pools.items()
+    }
 
 
 def _digest(text: str) -> bytes:
@@ -110,12 +128,9 @@ class Wordings:
             # One that is written somewhere belongs to the split of that line.
             say[f"{pool.removesuffix('_me')}_turned"] = [q for q in turned if q is not None and q not in written]
         words = tomllib.loads((folder / "words.toml").read_text("utf-8"))
-        values = {pool: [v for v in words["words"][pool] if split_of_value(v) is split] for pool in OPEN_POOLS}
-        values |= {pool: words["words"][pool] for pool in CLOSED_POOLS}
-        favourites = {
-            category: [v for v in options if split_of_value(v) is split]
-            for category, options in words["favourites"].items()
-        }
+        mine = of_split({pool: words["words"][pool] for pool in OPEN_POOLS} | words["favourites"], split)
+        favourites = {category: mine.pop(category) for category in words["favourites"]}
+        values = mine | {pool: words["words"][pool] for pool in CLOSED_POOLS}
         return cls(split, say, values, {category: options for category, options in favourites.items() if options})
 
     @cached_property
