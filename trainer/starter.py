@@ -14,6 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
+from trainer.data.lives import IN_TRAINING
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import Difficulty, examples
@@ -72,6 +73,7 @@ def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokeniz
 def _texts(wordings: Wordings, seed: int) -> Iterator[str]:
     rng = Random(f"tokenizer {seed}")
     for _ in range(TOKENIZER_LIVES):
-        for example in examples(simulate(rng.getrandbits(48), wordings), wordings, rng):
+        life = simulate(rng.getrandbits(48), wordings, shares=IN_TRAINING)
+        for example in examples(life, wordings, rng):
             yield from (message.text for message in example.prompt)
             yield example.completion

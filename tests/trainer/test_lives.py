@@ -10,7 +10,16 @@ import pytest
 from trainer.data import facts
 from trainer.data.lives import ABSTAIN, IN_TRAINING, TELLERS, USUAL, Change, Life, Shares, Storyteller
 from trainer.data.simulate import simulate
-from trainer.data.wordings import ASSISTANTS_OWN, OPEN_POOLS, Split, Wordings, fill, split_of_value, wordings_of
+from trainer.data.wordings import (
+    ASSISTANTS_OWN,
+    OPEN_POOLS,
+    Split,
+    Wordings,
+    fill,
+    roughened,
+    split_of_value,
+    wordings_of,
+)
 
 WORDINGS = {split: Wordings.load(split) for split in Split}
 
@@ -192,3 +201,28 @@ def test_harder_lives_have_more_named_people_and_more_news_of_two_facts() -> Non
     usual, hard = told(USUAL), told(IN_TRAINING)
     assert usual[0] < hard[0]
     assert usual[1] < hard[1]
+
+
+def test_a_roughened_wording_keeps_its_words_its_slots_and_what_stands_beside_them() -> None:
+    rng = Random(0)
+    wording = "I don't think I told you that my {species} {name} is a good one."
+    told = {roughened(wording, ["horse", "violin", "teacher"], rng) for _ in range(200)}
+
+    assert "I do not think I told you that my {species} {name} is a good one." in told
+    assert "i don't think i told you that my {species} {name} is a good one" in told
+    longer = [text for text in told if len(text.split()) == len(wording.split()) + 1 and " do not " not in text]
+    assert len(longer) > 50
+    for text in longer:
+        words = text.split()
+        [added] = [i for i in range(len(words)) if words[:i] + words[i + 1 :] == wording.split()]
+        assert "{" not in words[added - 1] + words[added + 1]
+        assert words[added - 1] != "a"
+
+
+def test_held_out_lives_hold_nothing_that_is_made_up() -> None:
+    values = {value for pool in OPEN_POOLS for value in WORDINGS[Split.TEST].values[pool]}
+    for number in range(10):
+        for turn in simulate(number, WORDINGS[Split.TEST]).turns:
+            for change in turn.changes:
+                if change.after is not None and change.after.kind in ("home", "car", "allergy"):
+                    assert values.issuperset(change.after.values)

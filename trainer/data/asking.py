@@ -47,9 +47,7 @@ def _word(s: Storyteller, form: QuestionForm, subject: str, evidence: Fact | Non
     if subject == USER:
         text = s.say(f"{pool}_me", **slots)
     else:
-        # No draw where nothing is turned: lives are the same then as without this.
-        turned = s.shares.turned and s.chance(s.shares.turned)
-        text = s.say(f"{pool}_{'turned' if turned else 'other'}", S=subject, **slots)
+        text = s.say(f"{pool}_{'turned' if s.chance(s.shares.turned) else 'other'}", S=subject, **slots)
     return Question(pool, text, answer, evidence)
 
 

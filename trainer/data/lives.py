@@ -12,7 +12,7 @@ from random import Random
 
 from trainer.data import facts
 from trainer.data.facts import MOST, Fact
-from trainer.data.wordings import OPEN_POOLS, Wordings, fill, invented_value, split_of_value
+from trainer.data.wordings import OPEN_POOLS, Wordings, fill, invented_value, roughened, split_of_value
 
 USER = "User"
 ABSTAIN = "I don't know that yet."
@@ -67,22 +67,24 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How often lives hold what is harder.
+    """How often lives hold what is harder, and in training what nobody says.
 
     `named`: lives of two people with names. `paired`: news of two facts. `turned`: of the questions about somebody with
     a name, those in words that one asks about oneself with, turned into the third person. `invented`: values that are
-    made up, in training; lives of the held-out splits have none. `spliced`: of those, the ones made of parts of words.
+    made up. `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise.
     """
 
     named: float = 0.3
     paired: float = 0.1
     turned: float = 0.0
-    invented: float = 0.5
+    invented: float = 0.0
     spliced: float = 0.0
+    roughened: float = 0.0
 
 
 USUAL = Shares()
-IN_TRAINING = Shares(named=0.5, paired=0.25, turned=0.6, invented=0.6, spliced=0.6)
+"""What models are measured on."""
+IN_TRAINING = Shares(named=0.5, paired=0.25, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
 
 
 @dataclass
@@ -92,17 +94,21 @@ class Storyteller:
     rng: Random
     wordings: Wordings
     people: tuple[str, ...] = (USER,)
-    invented: float = 0.0
     shares: Shares = USUAL
     known: dict[tuple[str, ...], Fact] = field(default_factory=dict)
 
     def say(self, pool: str, **slots: str) -> str:
         """One wording of `pool`, filled."""
-        return fill(self.wordings.wording(pool, self.rng), **slots)
+        return fill(self.wording(pool), **slots)
+
+    def wording(self, pool: str) -> str:
+        """One wording of `pool`, its slots open; roughened in the share `roughened` of cases."""
+        wording = self.rng.choice(self.wordings.say[pool])
+        return roughened(wording, self.wordings.words, self.rng) if self.chance(self.shares.roughened) else wording
 
     def tell(self, pool: str, **slots: str) -> str:
         """A piece of news: a wording of `pool`, sometimes after an opener or before a tail that says nothing."""
-        text = self.wordings.wording(pool, self.rng)
+        text = self.wording(pool)
         if self.chance(0.3):
             opener = self.say("openers.all")
             keep = opener[-1] in ".!?" or text[0] == "{" or text.split()[0].split("'")[0] == "I"
@@ -113,7 +119,7 @@ class Storyteller:
 
     def value(self, pool: str, *avoid: str) -> str:
         """A value of `pool` other than `avoid`; an invented word in the share `invented` of cases."""
-        if pool in OPEN_POOLS and self.rng.random() < self.invented:
+        if pool in OPEN_POOLS and self.rng.random() < self.shares.invented:
             return self.invent(pool)
         return self.rng.choice([v for v in self.wordings.values[pool] if v not in avoid])
 
@@ -218,7 +224,7 @@ def _favourite(s: Storyteller, subject: str) -> Event:
     category = known.about[1] if known else s.rng.choice(list(s.wordings.favourites))
     old = s.get("favourite", subject, category)
     options = [v for v in s.wordings.favourites[category] if not old or v != old.values[0]]
-    value = s.rng.choice(options) if options and not s.chance(s.invented) else s.invent("favourites")
+    value = s.rng.choice(options) if options and not s.chance(s.shares.invented) else s.invent("favourites")
     said = "change" if s.chance(0.85 if old else 0.1) else "set"
     text = s.tell(f"favourite.{said}", category=category, value=value)
     return f"favourite.{said}", text, Change(old, facts.favourite(subject, category, value))

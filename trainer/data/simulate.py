@@ -8,7 +8,7 @@ from random import Random
 from trainer.data.asking import ask_known, ask_unknown
 from trainer.data.facts import Fact
 from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
-from trainer.data.wordings import Split, Wordings
+from trainer.data.wordings import Wordings
 
 RESTATED = {
     "pet": ("pet.first", "species", "name"),
@@ -32,8 +32,7 @@ def simulate(
     Each turn holds `branches - 1` messages that could have come in its place, and as many times its questions.
     """
     rng = Random(seed)
-    training = wordings.split is Split.TRAIN
-    story = Storyteller(rng, wordings, invented=shares.invented if training else 0.0, shares=shares)
+    story = Storyteller(rng, wordings, shares=shares)
     if rng.random() < shares.named:
         first = story.value("first_names")
         story.people = (first, story.value("first_names", first))
@@ -80,7 +79,7 @@ def _event(s: Storyteller, subject: str) -> Event:
     while True:
         kind = s.rng.choice(told) if told and s.chance(0.5) else s.rng.choices(kinds, weights)[0]
         event = TELLERS[kind][1](s, subject)
-        if event is not None:
+        if event is not None and event[2].before != event[2].after:  # What is known already is no news.
             return event
 
 

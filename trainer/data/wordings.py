@@ -33,6 +33,7 @@ TEST_SHARE = 6
 DEV_SHARE = 12
 """One wording or value in this many is held out for the split."""
 
+ARTICLES = frozenset({"a", "an", "the"})
 _VOWEL_SOUND = re.compile(r"(?!eu|uk|uni|use|ut[ei])[aeiou]", re.IGNORECASE)
 _SLOT = re.compile(r"(\ba |\bA )?\{(\w+)\}")
 
@@ -148,10 +149,6 @@ class Wordings:
         lines = (line for pool in self.say.values() for line in pool)
         return sorted({word for line in lines for word in re.findall(r"(?<!{)\b[a-z]{4,}\b", line.lower())})
 
-    def wording(self, pool: str, rng: Random) -> str:
-        """One wording of `pool`, its slots still open."""
-        return rng.choice(self.say[pool])
-
 
 _ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr r s sh sl st t th tr v w z".split()
 _VOWELS = "a e i o u a e i o ai ea ou ie".split()
@@ -168,6 +165,38 @@ def invented_word(rng: Random) -> str:
 def spliced_word(heads: Sequence[str], tails: Sequence[str], rng: Random) -> str:
     """The beginning of one word and the end of another: means nothing, and is made of the same tokens as words are."""
     return rng.choice(heads)[: rng.randint(2, 4)] + rng.choice(tails)[-rng.randint(2, 5) :]
+
+
+_CONTRACTED = {
+    "I'm": "I am", "I've": "I have", "I'll": "I will", "don't": "do not", "doesn't": "does not", "didn't": "did not",
+    "isn't": "is not", "wasn't": "was not", "won't": "will not", "can't": "cannot", "haven't": "have not",
+    "hasn't": "has not", "it's": "it is", "what's": "what is", "that's": "that is", "there's": "there is",
+    "we've": "we have", "we're": "we are",
+}  # fmt: skip
+_LONG_FORMS = {**_CONTRACTED, **{k[0].upper() + k[1:]: v[0].upper() + v[1:] for k, v in _CONTRACTED.items()}}
+_CONTRACTION = re.compile(r"\b(" + "|".join(_LONG_FORMS) + r")\b")
+
+
+def roughened(wording: str, words: Sequence[str], rng: Random) -> str:
+    """`wording`, its slots open, as others may say it: with a word that nobody knows, in long forms, or carelessly.
+
+    What was told stays the same: the word is none of the language, and stands beside no slot, where it might be taken
+    for a part of the value.
+    """
+    kind = rng.random()
+    if kind < 0.25:
+        return _CONTRACTION.sub(lambda match: _LONG_FORMS[match[1]], wording)
+    if kind < 0.45:
+        small = re.sub(r"\{\w+\}|[^{]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower(), wording)
+        return small.rstrip(".")
+    said = wording.split(" ")
+    places = [
+        i for i in range(1, len(said)) if "{" not in said[i - 1] + said[i] and said[i - 1].lower() not in ARTICLES
+    ]
+    if places:
+        word = invented_word(rng) if rng.random() < 0.5 else spliced_word(words, words, rng)
+        said.insert(rng.choice(places), word)
+    return " ".join(said)
 
 
 def invented_value(pool: str, wordings: Wordings, spliced: float, rng: Random) -> str:
