@@ -84,7 +84,7 @@ class Shares:
 
 USUAL = Shares()
 """What models are measured on."""
-IN_TRAINING = Shares(named=0.5, paired=0.25, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
+IN_TRAINING = Shares(named=0.5, paired=0.15, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
 
 
 @dataclass
