@@ -15,7 +15,7 @@ from assistant.agents.generation import Agent, ChatMessage, Role
 from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data.facts import Fact
-from trainer.data.lives import USER, Change, Life, Question, Turn
+from trainer.data.lives import ABSTAIN, USER, Change, Life, Question, Turn
 from trainer.data.wordings import Wordings
 
 MAX_OFFERED = 8
@@ -169,4 +169,6 @@ def _reply(turn: Turn, wordings: Wordings) -> str | None:
         kind = turn.kind.removeprefix("small talk: ")
     else:
         return None
+    if kind == "wondering":
+        return ABSTAIN
     return wordings.say[f"replies.{kind}"][0]

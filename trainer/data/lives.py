@@ -12,7 +12,7 @@ from random import Random
 
 from trainer.data import facts
 from trainer.data.facts import MOST, Fact
-from trainer.data.wordings import OPEN_POOLS, Wordings, fill, invented_value, roughened, split_of_value
+from trainer.data.wordings import OPEN_POOLS, Wordings, fill, invented_value, roughened, slots, split_of_value
 
 USER = "User"
 ABSTAIN = "I don't know that yet."
@@ -20,7 +20,11 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-SMALLTALK = ("greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction")
+SMALLTALK = (
+    "greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction", "remark", "wondering",
+)  # fmt: skip
+REMARKS = (1, 1, 2, 3)
+"""How many remarks stand in one message, one number as likely as the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,13 @@ class Life:
 class Shares:
     """How often lives hold what is harder, and in training what nobody says.
 
-    `named`: lives of two people with names. `paired`: news of two facts. `turned`: of the questions about somebody with
-    a name, those in words that one asks about oneself with, turned into the third person. `invented`: values that are
-    made up. `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise.
+    `idle`: messages with nothing to remember. `named`: lives of two people with names. `paired`: news of two facts.
+    `turned`: of the questions about somebody with a name, those in words that one asks about oneself with, turned into
+    the third person. `invented`: values that are made up. `spliced`: of those, the ones made of parts of words.
+    `roughened`: wordings that are said a bit otherwise.
     """
 
+    idle: float = 0.1
     named: float = 0.3
     paired: float = 0.1
     turned: float = 0.0
@@ -84,7 +90,7 @@ class Shares:
 
 USUAL = Shares()
 """What models are measured on."""
-IN_TRAINING = Shares(named=0.5, paired=0.15, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
+IN_TRAINING = Shares(idle=0.2, named=0.5, paired=0.15, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
 
 
 @dataclass
@@ -116,6 +122,14 @@ class Storyteller:
         if self.chance(0.2):
             text = f"{text} {self.say('tails.all')}"
         return fill(text, **slots)
+
+    def chat(self, kind: str) -> str:
+        """Small talk: nothing to remember, though it may speak of all that lives are about."""
+        said = []
+        for _ in range(self.rng.choice(REMARKS) if kind == "remark" else 1):
+            wording = self.wording(f"smalltalk.{kind}")
+            said.append(fill(wording, **{pool: self.value(pool) for pool in slots(wording)}))
+        return " ".join(said)
 
     def value(self, pool: str, *avoid: str) -> str:
         """A value of `pool` other than `avoid`; an invented word in the share `invented` of cases."""

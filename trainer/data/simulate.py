@@ -10,6 +10,8 @@ from trainer.data.facts import Fact
 from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
 from trainer.data.wordings import Wordings
 
+REMARK_SHARE = 0.4
+"""Of small talk: most of what people say is nothing to remember, and says it in words of its own."""
 RESTATED = {
     "pet": ("pet.first", "species", "name"),
     "home": ("home.live", "place"),
@@ -44,9 +46,9 @@ def _turn(s: Storyteller, branches: int) -> Turn:
     subject = s.rng.choice(s.people)
     known = tuple(s.known.values())
     roll = s.rng.random()
-    if roll < 0.10:
+    if roll < s.shares.idle:
         kind, text, changes = _nothing_new(s, subject)
-    elif roll < 0.16 and known:
+    elif roll < s.shares.idle + 0.06 and known:
         kind, text, changes = _restated(s, subject) or _nothing_new(s, subject)
     else:
         kind, text, changes = _news(s, subject)
@@ -108,5 +110,5 @@ def _nothing_new(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, 
         return "question", ask_unknown(s, subject).text, ()
     if s.known and s.chance(0.2):
         return "question", ask_known(s, s.rng.choice(list(s.known.values()))).text, ()
-    kind = s.rng.choice(SMALLTALK)
-    return f"small talk: {kind}", s.say(f"smalltalk.{kind}"), ()
+    kind = "remark" if s.chance(REMARK_SHARE) else s.rng.choice(SMALLTALK)
+    return f"small talk: {kind}", s.chat(kind), ()

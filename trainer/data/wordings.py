@@ -99,6 +99,11 @@ def fill(wording: str, **slots: str) -> str:
     return _SLOT.sub(put, wording)
 
 
+def slots(wording: str) -> list[str]:
+    """The names of the slots in `wording`, in order."""
+    return [match[2] for match in _SLOT.finditer(wording)]
+
+
 @dataclass(frozen=True)
 class Wordings:
     """The pools of one split: `say` maps "pet.first" to wordings, `values` maps "places" to values.
