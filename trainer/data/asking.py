@@ -83,7 +83,8 @@ def _imagined(s: Storyteller, subject: str) -> tuple[tuple[str, ...], QuestionFo
         (("friend_pet", subject, relation, name, species), ("friend_pet.ask", {**person, "species": species}, ABSTAIN)),
         *(
             ((kind, subject), (f"{kind}.ask", {}, ABSTAIN))
-            for kind in ("home", "allergy", "condition", "instrument", "language", "birthday", "car")
+            for kind in ("name", "age", "home", "allergy", "condition", "instrument", "language", "birthday", "car")
+            if kind != "name" or subject == USER
         ),
     ]
     return s.rng.choice(options)

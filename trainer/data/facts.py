@@ -48,6 +48,14 @@ def family(subject: str, relation: str, names: tuple[str, ...]) -> Fact:
     return Fact("family", (subject, relation), names, _counted(subject, relation, names))
 
 
+def name(subject: str, value: str) -> Fact:
+    return Fact("name", (subject,), (value,), f"{subject}'s name is {value}.")
+
+
+def age(subject: str, years: str) -> Fact:
+    return Fact("age", (subject,), (years,), f"{subject}'s age is {years}.")
+
+
 def home(subject: str, place: str) -> Fact:
     return Fact("home", (subject,), (place,), f"{subject} lives in {place}.")
 

@@ -23,6 +23,9 @@ MONTHS = (
 SMALLTALK = (
     "greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction", "remark", "wondering",
 )  # fmt: skip
+PAIR_SHARE = 0.2
+"""Of pets and relatives that are new: how often two of them are told of at once."""
+YOUNGEST, OLDEST = 12, 99
 REMARKS = (1, 1, 2, 3)
 """How many remarks stand in one message, one number as likely as the other."""
 
@@ -141,6 +144,13 @@ class Storyteller:
         """An invented value of `pool`."""
         return invented_value(pool, self.wordings, self.shares.spliced, self.rng)
 
+    def number(self, least: int, most: int) -> str:
+        """A number of this split."""
+        while True:
+            number = str(self.rng.randint(least, most))
+            if split_of_value(number) is self.wordings.split:
+                return number
+
     def date(self) -> str:
         while True:
             date = f"{self.rng.randint(1, 28)} {self.rng.choice(MONTHS)}"
@@ -179,6 +189,10 @@ def _counted(kind: str, make: Callable[..., Fact], pool: str, relation_pools: tu
         if old and (len(old.values) >= MOST or noun in s.wordings.values["relations_one"]):
             return None
         name = s.value(pool, *(old.values if old else ()))
+        if not old and noun not in s.wordings.values["relations_one"] and s.chance(PAIR_SHARE):
+            names = (name, s.value(pool, name))
+            text = s.tell(f"{kind}.pair", **{slot: noun}, name=names[0], other=names[1])
+            return f"{kind}.pair", text, Change(None, make(subject, noun, names))
         further = s.chance(0.85) if old else (kind == "pet" and s.chance(0.04))
         said = "another" if further else "first" if kind == "pet" else "has"
         text = s.tell(f"{kind}.{said}", **{slot: noun, "name": name})
@@ -208,6 +222,21 @@ def _listed(kind: str, make: Callable[..., Fact], pool: str, first: str, more: s
         return f"{kind}.{said}", s.tell(f"{kind}.{said}", x=value), Change(old, make(subject, (*values, value)))
 
     return tell
+
+
+def _name(s: Storyteller, subject: str) -> Event | None:
+    old = s.get("name", subject)
+    if old or subject != USER:
+        return None
+    name = s.value("first_names")
+    return "name.set", s.tell("name.set", name=name), Change(None, facts.name(subject, name))
+
+
+def _age(s: Storyteller, subject: str) -> Event:
+    old = s.get("age", subject)
+    years = s.number(YOUNGEST, OLDEST)
+    said = "turn" if s.chance(0.85 if old else 0.2) else "set"
+    return f"age.{said}", s.tell(f"age.{said}", age=years), Change(old, facts.age(subject, years))
 
 
 def _home(s: Storyteller, subject: str) -> Event:
@@ -349,6 +378,8 @@ def _friend_pet(s: Storyteller, subject: str) -> Event | None:
 
 TELLERS: dict[str, tuple[float, Teller]] = {
     "pet": (2.0, _counted("pet", facts.pet, "pet_names", ("species",))),
+    "name": (0.8, _name),
+    "age": (0.6, _age),
     "home": (1.0, _home),
     "job": (1.4, _job),
     "family": (

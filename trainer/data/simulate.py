@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -10,10 +11,14 @@ from trainer.data.facts import Fact
 from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
 from trainer.data.wordings import Wordings
 
+OFTEN_TOLD_TOGETHER = ("liking", "favourite", "plan", "appointment")
+"""Kinds of which two are told at once without the one being about the other."""
 REMARK_SHARE = 0.4
 """Of small talk: most of what people say is nothing to remember, and says it in words of its own."""
 RESTATED = {
     "pet": ("pet.first", "species", "name"),
+    "name": ("name.set", "name"),
+    "age": ("age.set", "age"),
     "home": ("home.live", "place"),
     "family": ("family.has", "relation", "name"),
     "allergy": ("allergy.first", "x"),
@@ -90,9 +95,17 @@ def _news(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]]:
     if s.chance(s.shares.paired):
         other_kind, other_text, other = _event(s, subject)
         keys = {f.key for c in (change, other) for f in (c.before, c.after) if f is not None}
-        if len(keys) == 2 and other_kind.split(".")[0] != kind.split(".")[0]:
-            return "two facts", f"{text} {other_text}", (change, other)
+        first, second = kind.split(".")[0], other_kind.split(".")[0]
+        if len(keys) == 2 and (first != second or first in OFTEN_TOLD_TOGETHER):
+            return "two facts", _joined(text, other_text, s), (change, other)
     return kind, text, (change,)
+
+
+def _joined(one: str, other: str, s: Storyteller) -> str:
+    """Two pieces of news as one message, at times as one sentence."""
+    if s.chance(0.4) and one.endswith(".") and not re.search(r"[.!?] ", one) and re.match(r"I\b", other):
+        return f"{one[:-1]} and {other}"
+    return f"{one} {other}"
 
 
 def _restated(s: Storyteller, subject: str) -> tuple[str, str, tuple[Change, ...]] | None:
