@@ -99,20 +99,21 @@ def test_a_document_too_long_for_a_row_loses_its_last_examples() -> None:
 
 
 def test_a_branch_is_computed_as_if_it_stood_alone(encoder: Encoder) -> None:
-    rows = shard(encoder, WORDINGS, 0, 0, Shape(2, 256))
+    rows = shard(encoder, WORDINGS, 0, 0, Shape(6, 256))
     config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)
     config.hidden_size, config.intermediate_size, config.num_hidden_layers = 64, 128, 2
     config.num_attention_heads = config.num_key_value_heads = 2
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(config).eval()
-    document, branch = max(branches(rows, 0), key=lambda place: place[1])
+    places = [(r, *place) for r in range(6) for place in branches(rows, r)]
+    r, document, branch = max(places, key=lambda place: place[2])
     assert branch > 1
-    at = path_to(rows, 0, document, branch)
+    at = path_to(rows, r, document, branch)
 
     with torch.no_grad():
         mask = {"full_attention": rows.mask()}
-        packed = model.model(rows.tokens, attention_mask=mask, position_ids=rows.positions).last_hidden_state[0, at]
-        alone = model.model(rows.tokens[:1, at]).last_hidden_state[0]
+        packed = model.model(rows.tokens, attention_mask=mask, position_ids=rows.positions).last_hidden_state[r, at]
+        alone = model.model(rows.tokens[r : r + 1, at]).last_hidden_state[0]
 
     assert torch.allclose(packed, alone, atol=1e-5)
 
