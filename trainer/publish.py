@@ -53,9 +53,8 @@ def score(model: Path, split: Split, lives: int, say: Callable[[str], None], *, 
     file = ModelFile(model.stem, model, context=CONTEXT, memories_offered=MAX_OFFERED)
     with Engine(file, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
         engine.ready(timeout=60)
-        offered = file.memories_offered
         found_by = engine if embedder.exists() else None
-        scores = evaluate(engine, found_by, split, lives, memories_offered=offered, say=say)
+        scores = evaluate(engine, found_by, split, lives, memories_offered=file.memories_offered, say=say)
     log_file.unlink(missing_ok=True)
     return scores
 

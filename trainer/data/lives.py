@@ -106,16 +106,16 @@ class Storyteller:
     shares: Shares = USUAL
     known: dict[tuple[str, ...], Fact] = field(default_factory=dict)
 
-    def say(self, pool: str, **slots: str) -> str:
+    def say(self, pool: str, **filling: str) -> str:
         """One wording of `pool`, filled."""
-        return fill(self.wording(pool), **slots)
+        return fill(self.wording(pool), **filling)
 
     def wording(self, pool: str) -> str:
         """One wording of `pool`, its slots open; roughened in the share `roughened` of cases."""
         wording = self.rng.choice(self.wordings.say[pool])
         return roughened(wording, self.wordings.words, self.rng) if self.chance(self.shares.roughened) else wording
 
-    def tell(self, pool: str, **slots: str) -> str:
+    def tell(self, pool: str, **filling: str) -> str:
         """A piece of news: a wording of `pool`, sometimes after an opener or before a tail that says nothing."""
         text = self.wording(pool)
         if self.chance(0.3):
@@ -124,7 +124,7 @@ class Storyteller:
             text = f"{opener} {text if keep else text[0].lower() + text[1:]}"
         if self.chance(0.2):
             text = f"{text} {self.say('tails.all')}"
-        return fill(text, **slots)
+        return fill(text, **filling)
 
     def chat(self, kind: str) -> str:
         """Small talk: nothing to remember, though it may speak of all that lives are about."""
@@ -146,16 +146,16 @@ class Storyteller:
 
     def number(self, least: int, most: int) -> str:
         """A number of this split."""
-        while True:
-            number = str(self.rng.randint(least, most))
-            if split_of_value(number) is self.wordings.split:
-                return number
+        return self._of_split(lambda: str(self.rng.randint(least, most)))
 
     def date(self) -> str:
-        while True:
-            date = f"{self.rng.randint(1, 28)} {self.rng.choice(MONTHS)}"
-            if split_of_value(date) is self.wordings.split:
-                return date
+        """A day of the year of this split."""
+        return self._of_split(lambda: f"{self.rng.randint(1, 28)} {self.rng.choice(MONTHS)}")
+
+    def _of_split(self, draw: Callable[[], str]) -> str:
+        while split_of_value(value := draw()) is not self.wordings.split:
+            pass
+        return value
 
     def of_kind(self, kind: str, subject: str) -> list[Fact]:
         return [f for f in self.known.values() if f.kind == kind and f.about[0] == subject]
