@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from assistant.llm.chatml import ControlTokens, render
-from trainer.data.lives import USUAL, Shares
 from trainer.data.simulate import simulate
+from trainer.data.storyteller import USUAL, Shares
 from trainer.data.wordings import Wordings
 from trainer.examples import AS_IN_USE, Difficulty, Example, groups
 from trainer.tokenizer import END_OF_TEXT, TURN_END, TURN_START

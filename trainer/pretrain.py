@@ -18,7 +18,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
-from trainer.data.lives import IN_TRAINING
+from trainer.data.storyteller import IN_TRAINING
 from trainer.examples import Difficulty
 from trainer.muon import Muon
 

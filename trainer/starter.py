@@ -14,8 +14,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
-from trainer.data.lives import IN_TRAINING
 from trainer.data.simulate import simulate
+from trainer.data.storyteller import IN_TRAINING
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import Difficulty, examples
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config

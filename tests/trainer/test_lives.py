@@ -8,8 +8,10 @@ from random import Random
 import pytest
 
 from trainer.data import facts
-from trainer.data.lives import ABSTAIN, IN_TRAINING, TELLERS, USUAL, Change, Life, Shares, Storyteller
+from trainer.data.lives import ABSTAIN, Change, Life
 from trainer.data.simulate import simulate
+from trainer.data.storyteller import IN_TRAINING, USUAL, Shares, Storyteller
+from trainer.data.tellers import TELLERS
 from trainer.data.wordings import (
     ASSISTANTS_OWN,
     OPEN_POOLS,

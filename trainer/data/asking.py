@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trainer.data.facts import COUNTS, Fact, listing
-from trainer.data.lives import ABSTAIN, MONTHS, USER, Question, Storyteller
+from trainer.data.lives import ABSTAIN, USER, Question
+from trainer.data.storyteller import MONTHS, Storyteller
 
 SINGLE_RELATIONS = frozenset({"wife", "husband", "mother", "father", "partner"})
 """Relations that nobody asks the number of."""

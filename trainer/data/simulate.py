@@ -8,11 +8,16 @@ from random import Random
 
 from trainer.data.asking import ask_known, ask_unknown
 from trainer.data.facts import Fact
-from trainer.data.lives import SMALLTALK, TELLERS, USUAL, Change, Event, Life, Question, Shares, Storyteller, Turn
+from trainer.data.lives import Change, Life, Question, Turn
+from trainer.data.storyteller import USUAL, Shares, Storyteller
+from trainer.data.tellers import TELLERS, Event
 from trainer.data.wordings import Wordings
 
 OFTEN_TOLD_TOGETHER = ("liking", "favourite", "plan", "appointment")
 """Kinds of which two are told at once without the one being about the other."""
+SMALLTALK = (
+    "greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction", "remark", "wondering",
+)  # fmt: skip
 REMARK_SHARE = 0.4
 """Of small talk: most of what people say is nothing to remember, and says it in words of its own."""
 RESTATED = {
