@@ -35,9 +35,9 @@ them get, and that point the same way, would make them alike, and what is alike 
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 28_000
+    steps: int = 26_000
     tokens_a_step: int = 2048
-    row: int = 256
+    row: int = 384
     long_row: int = 512
     long_from: float = 0.85
     """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""

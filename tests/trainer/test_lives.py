@@ -201,9 +201,18 @@ def test_harder_lives_have_more_named_people_and_more_news_of_two_facts() -> Non
 
     assert told(Shares(named=0, paired=0)) == (0, 0)
     assert told(Shares(named=1, paired=0))[0] == 40
-    usual, hard = told(USUAL), told(IN_TRAINING)
+    usual, hard = told(USUAL), told(Shares(named=0.6, paired=0.3))
     assert usual[0] < hard[0]
     assert usual[1] < hard[1]
+
+
+def test_in_training_questions_are_asked_after_a_part_of_the_messages_only() -> None:
+    def asked(shares: Shares) -> int:
+        lives = (simulate(number, WORDINGS[Split.TRAIN], shares=shares) for number in range(40))
+        return sum(bool(turn.questions) for life in lives for turn in life.turns)
+
+    assert asked(Shares(asked=0)) == 0
+    assert 0 < asked(IN_TRAINING) < asked(USUAL)
 
 
 def test_a_roughened_wording_keeps_its_words_its_slots_and_what_stands_beside_them() -> None:

@@ -67,7 +67,8 @@ def _turn(s: Storyteller, branches: int) -> Turn:
             del s.known[change.before.key]
         if change.after is not None:
             s.known[change.after.key] = change.after
-    questions = [question for _ in range(branches) for question in _questions(s, changes)]
+    rounds = branches if s.chance(s.shares.asked) else 0
+    questions = [question for _ in range(rounds) for question in _questions(s, changes)]
     return Turn(subject, text, kind, known, changes, tuple(questions), instead)
 
 

@@ -23,14 +23,15 @@ class Shares:
     """How often lives hold what is harder, and in training what nobody says.
 
     `idle`: messages with nothing to remember. `named`: lives of two people with names. `paired`: news of two facts.
-    `turned`: of the questions about somebody with a name, those in words that one asks about oneself with, turned into
-    the third person. `invented`: values that are made up. `spliced`: of those, the ones made of parts of words.
-    `roughened`: wordings that are said a bit otherwise.
+    `asked`: messages after which questions are asked. `turned`: of the questions about somebody with a name, those in
+    words that one asks about oneself with, turned into the third person. `invented`: values that are made up.
+    `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise.
     """
 
     idle: float = 0.1
     named: float = 0.3
     paired: float = 0.1
+    asked: float = 1.0
     turned: float = 0.0
     invented: float = 0.0
     spliced: float = 0.0
@@ -39,7 +40,9 @@ class Shares:
 
 USUAL = Shares()
 """What models are measured on."""
-IN_TRAINING = Shares(idle=0.2, named=0.5, paired=0.15, turned=0.6, invented=0.6, spliced=0.6, roughened=0.25)
+IN_TRAINING = Shares(
+    idle=0.15, named=0.45, paired=0.12, asked=0.6, turned=0.6, invented=0.5, spliced=0.5, roughened=0.2
+)
 
 
 @dataclass

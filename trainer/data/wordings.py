@@ -23,7 +23,7 @@ OPEN_POOLS = (
     "instruments", "languages", "cars", "appointments",
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
-WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml")
+WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml", "chatty.toml")
 """Each is split for itself, so that a new file moves no line of an old one to another split."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
