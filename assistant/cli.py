@@ -99,6 +99,7 @@ def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
         "add": memory.add,
         "forget": memory.forget,
         "undo": memory.undo,
+        "accept": memory.accept,
         "review": memory.review,
     }
     if args.memory_command == "search":
@@ -174,6 +175,8 @@ def _add_memory(commands: _Commands) -> None:
     undo.add_argument(
         "operation", nargs="?", type=int, metavar="OPERATION", help="its number; without one, the newest that stands"
     )
+    accept = _add(actions, "accept", "carry out an operation that was held for review")
+    accept.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
     review = _add(actions, "review", "show replies and operations that were not carried out, with the reasons")
     review.add_argument("--all", action="store_true", help="the whole journal")
     review.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")

@@ -20,6 +20,7 @@ import pytest
 
 import assistant
 from assistant import cli
+from assistant.agents.generation import Completion, FinishReason, ModelTraits
 from assistant.commands.opening import Models
 from assistant.errors import EngineCrashed, ModelFileError
 from assistant.memory.bank import MemoryBank, MessageState
@@ -62,7 +63,7 @@ def scripted(*, answer=(), manager=(), embedder=None, before=lambda: None, **def
 
     @contextmanager
     def open_models(paths):
-        yield Models(generator, embedder, 8, before)
+        yield Models(generator, embedder, ModelTraits(least_confidence=0.5), before)
 
     return open_models
 
@@ -278,6 +279,29 @@ def test_replies_without_form_and_rejected_operations_are_shown_for_review(bank,
     assert "\x1b" not in out
     assert "reply: I'd rather not [2J say." in out
     assert len(json.loads(run(capsys, "memory", "review", "--all", "--json")[1])) == 3
+
+
+def test_what_was_held_is_accepted_by_its_number(bank, capsys):
+    message = bank.add_message(bank.new_conversation("").id, "user", "I adopted Buddy.")
+    operation = MemoryOperation(Action.ADD, None, BUDDY)
+    [held] = bank.apply([operation], actor="manager", observed_at=message.created_at, held_for="the model was not sure")
+    out = run(capsys, "memory", "review")[1]
+    assert f"held for review: remembered: {BUDDY} (the model was not sure; recollect memory accept {held.id})" in out
+    accepted = json.loads(run(capsys, "memory", "accept", str(held.id), "--json")[1])
+    assert (accepted["operation"], accepted["status"], accepted["text"]) == ("ADD", "applied", BUDDY)
+    assert [memory.text for memory in bank.memories()] == [BUDDY]
+    assert run(capsys, "memory", "review") == (0, "", "There is nothing to review.\n")
+    code, _, err = run(capsys, "memory", "accept", str(held.id))
+    assert (code, "has been accepted already" in err) == (2, True)
+
+
+def test_what_the_model_was_not_sure_of_is_held_and_said_so(bank, capsys):
+    unsure = Completion(f"ADD: {BUDDY}", FinishReason.STOP, confidence=0.4)
+    script = {"answer": ["Memories: none\nAnswer: Nice."], "manager": [unsure]}
+    out = run(capsys, "ask", "Buddy barks.", "--json", "--wait", **script)[1]
+    assert [(o["text"], o["status"], o["reason"]) for o in json.loads(out)["operations"]] == [
+        (BUDDY, "held", "the model was not sure")
+    ]
 
 
 def test_with_nothing_to_review_that_is_said(capsys):

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     lives.add_argument("--lives", type=int, default=40)
     lives.add_argument("--threads", type=int)
     lives.add_argument("--json", action="store_true", help="print the shares as JSON instead of a table")
+    lives.add_argument("--doubts", action="store_true", help="also show what holding unsure proposals would cost")
     lives.add_argument("--mistakes", type=int, default=0, metavar="N", help="also show the first N mistakes")
     lives.set_defaults(run=_lives)
     return parser
@@ -79,6 +80,8 @@ def _lives(options: argparse.Namespace) -> int:
     model = options.model or shipped_model().path
     scores = publish.score(model, Split(options.split), options.lives, _say, threads=options.threads)
     print(json.dumps(scores.totals()) if options.json else scores.table())
+    if options.doubts:
+        print(scores.doubts())
     for mistake in scores.mistakes[: options.mistakes]:
         print(mistake)
     return 0

@@ -10,13 +10,14 @@ from __future__ import annotations
 import string
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from assistant.agents.answer import AnswerAgent
-from assistant.agents.generation import Generator
+from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, Generator, ModelTraits
 from assistant.agents.manager import MemoryManager
 from assistant.conversation.chat import Chat, related
 from assistant.conversation.queue import ManagerQueue
@@ -29,6 +30,7 @@ from trainer.data.wordings import Split, Wordings
 
 _BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 _BETWEEN_TURNS = timedelta(hours=7)
+_LOST_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 
 @dataclass
@@ -52,7 +54,9 @@ class Scores:
     """Tallies by kind: `operations`, `answers` (questions that can be answered) and `abstentions` (those that cannot).
 
     `cited` tallies the answerable questions whose citations are exactly the right memory; `offered` the messages that
-    need a memory, as right if search found all they need: no model can make up for the others.
+    need a memory, as right if search found all they need: no model can make up for the others. `held` tallies the
+    proposals that were held because the model was not sure, as right if they were wrong; `confidences` are those of all
+    proposals, each with whether it was right.
     """
 
     operations: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -60,6 +64,8 @@ class Scores:
     abstentions: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     cited: Tally = field(default_factory=Tally)
     offered: Tally = field(default_factory=Tally)
+    held: Tally = field(default_factory=Tally)
+    confidences: list[tuple[float, bool]] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
 
     def totals(self) -> dict[str, float]:
@@ -78,8 +84,19 @@ class Scores:
         ):
             for kind, tally in [*sorted(tallies.items()), ("all", _whole(tallies))]:
                 lines.append(f"{name:12} {kind:24} {tally.right:5} of {tally.total:5} {tally.share:7.1%}")
-        for name, tally in (("citations", self.cited), ("offered", self.offered)):
+        for name, tally in (("citations", self.cited), ("offered", self.offered), ("held, wrong", self.held)):
             lines.append(f"{name:12} {'all':24} {tally.right:5} of {tally.total:5} {tally.share:7.1%}")
+        return "\n".join(lines)
+
+    def doubts(self) -> str:
+        """A table of what holding proposals below a confidence costs: right ones held, and wrong ones let through."""
+        right = sorted(confidence for confidence, was_right in self.confidences if was_right)
+        wrong = [confidence for confidence, was_right in self.confidences if not was_right]
+        lines = [f"{len(right)} right and {len(wrong)} wrong proposals"]
+        for lost in _LOST_SHARES if right else ():
+            least = right[int(lost * len(right))]
+            passed = sum(confidence >= least for confidence in wrong)
+            lines.append(f"least confidence {least:.4f} holds {lost:5.1%} of the right, lets {passed:4} wrong pass")
         return "\n".join(lines)
 
 
@@ -101,7 +118,7 @@ def evaluate(
     *,
     seed: int = 0,
     turns: int = 30,
-    memories_offered: int = 8,
+    traits: ModelTraits = USUAL_TRAITS,
     say: Callable[[str], None] = lambda _: None,
 ) -> Scores:
     """Tells `lives` lives of `split` to banks of their own and scores what came of it."""
@@ -110,7 +127,7 @@ def evaluate(
     for number in range(lives):
         life = simulate(f"{split} {seed} {number}", wordings, turns=turns)
         with tempfile.TemporaryDirectory() as folder, MemoryBank.open(Path(folder) / "bank.db", embedder) as bank:
-            _Telling(bank, generator, memories_offered, scores).tell(life)
+            _Telling(bank, generator, traits, scores).tell(life)
         say(f"{number + 1} of {lives} lives: {scores.totals()}")
     return scores
 
@@ -118,11 +135,12 @@ def evaluate(
 class _Telling:
     """One life told to one bank."""
 
-    def __init__(self, bank: MemoryBank, generator: Generator, memories_offered: int, scores: Scores) -> None:
+    def __init__(self, bank: MemoryBank, generator: Generator, traits: ModelTraits, scores: Scores) -> None:
         self._bank = bank
-        self._memories_offered = memories_offered
-        self._queue = ManagerQueue(bank, MemoryManager(generator), memories_offered=memories_offered)
-        self._chat = Chat(bank, AnswerAgent(generator), memories_offered=memories_offered)
+        self._traits = traits
+        self._manager = _Watched(generator)
+        self._queue = ManagerQueue(bank, MemoryManager(self._manager), traits=traits)
+        self._chat = Chat(bank, AnswerAgent(generator), traits=traits)
         self._scores = scores
         self._conversation = bank.new_conversation().id
         self._ids: dict[tuple[str, ...], int] = {}
@@ -144,6 +162,7 @@ class _Telling:
         done = [operation for receipt in receipts for operation in receipt.operations]
         right = sorted(_seen(operation) for operation in done) == sorted(self._wanted(turn))
         self._scores.operations[turn.kind].count(right)
+        self._count_doubt(turn, done)
         if not right:
             wanted = [f"{c.before and c.before.text} -> {c.after and c.after.text}" for c in turn.changes]
             self._scores.mistakes.append(
@@ -183,9 +202,17 @@ class _Telling:
         while self._bank.index_pending():
             pass
 
+    def _count_doubt(self, turn: Turn, done: list[Operation]) -> None:
+        proposed = [operation for operation in done if operation.action is not Action.NOOP]
+        if proposed:
+            was_right = sorted(map(_proposed, done)) == sorted(self._wanted(turn))
+            self._scores.confidences.append((self._manager.confidence, was_right))
+            if proposed[0].status is OperationStatus.HELD:
+                self._scores.held.count(not was_right)
+
     def _count_offered(self, message: Message, needed: list[Fact]) -> None:
         if needed:
-            found = {memory.id for memory in related(self._bank, message, self._memories_offered)}
+            found = {memory.id for memory in related(self._bank, message, self._traits.memories_offered)}
             self._scores.offered.count(all(self._ids[fact.key] in found for fact in needed))
 
     def _ask(self, question: Question) -> None:
@@ -207,9 +234,27 @@ class _Telling:
             )
 
 
+class _Watched:
+    """Generates what `generator` does, and knows how sure it was of the last completion."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self.confidence = 1.0
+
+    def generate(self, agent: Agent, prompt: Sequence[ChatMessage], **options: Any) -> Completion:
+        completion = self._generator.generate(agent, prompt, **options)
+        self.confidence = completion.confidence
+        return completion
+
+
 def _seen(operation: Operation) -> tuple[str, int, str]:
     """What an operation came to, to compare: a held or rejected one is never what was wanted."""
     if operation.status is not OperationStatus.APPLIED:
         return operation.status, operation.memory_id or 0, operation.reason
+    return _proposed(operation)
+
+
+def _proposed(operation: Operation) -> tuple[str, int, str]:
+    """What an operation would come to, were it applied."""
     memory_id = 0 if operation.action is Action.ADD else operation.memory_id or 0
     return operation.action, memory_id, (operation.text or "") if operation.action is not Action.DELETE else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gguf
 
+from assistant.agents.generation import ModelTraits
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import MANIFEST, TEMPLATE, ModelFile
 from assistant.paths import Paths
@@ -24,6 +25,7 @@ LICENCE = "Apache-2.0"
 CONTEXT = 1024
 MOST_BYTES = 25_000_000
 TEST_LIVES = 40
+TRAITS = ModelTraits(memories_offered=MAX_OFFERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ def score(model: Path, split: Split, lives: int, say: Callable[[str], None], *, 
     """
     embedder = Paths.default().embedder
     log_file = model.with_suffix(".log")
-    file = ModelFile(model.stem, model, context=CONTEXT, memories_offered=MAX_OFFERED)
+    file = ModelFile(model.stem, model, context=CONTEXT, traits=TRAITS)
     with Engine(file, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
         engine.ready(timeout=60)
         found_by = engine if embedder.exists() else None
-        scores = evaluate(engine, found_by, split, lives, memories_offered=file.memories_offered, say=say)
+        scores = evaluate(engine, found_by, split, lives, traits=file.traits, say=say)
     log_file.unlink(missing_ok=True)
     return scores
 
@@ -81,7 +83,8 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
         f'licence = "{LICENCE}"',
         f"context = {CONTEXT}",
         f'template = "{TEMPLATE}"',
-        f"memories_offered = {MAX_OFFERED}",
+        f"memories_offered = {TRAITS.memories_offered}",
+        f"least_confidence = {TRAITS.least_confidence}",
         "",
         "[model.scores]",
         *(f"{name} = {share:.4f}" for name, share in scores.items()),

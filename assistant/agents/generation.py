@@ -42,7 +42,10 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote, and what it cost (tokens; `seconds` of wall time)."""
+    """What a model wrote, and what it cost (tokens; `seconds` of wall time).
+
+    `confidence` is the geometric mean of the probabilities that the model gave the tokens it wrote, from 0 to 1.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -50,6 +53,23 @@ class Completion:
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTraits:
+    """What must be known of a model to work with it.
+
+    `memories_offered` is how many memories it was trained to be shown at once. What its manager proposes with a
+    confidence below `least_confidence` is more often wrong than right.
+    """
+
+    memories_offered: int = 8
+    least_confidence: float = 0.0
+
+
+USUAL_TRAITS = ModelTraits()
+"""Those of a model of which nothing is known."""
 
 
 class Generator(Protocol):

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, open_models: OpenModels) -> None:
 def _take_turn(
     args: argparse.Namespace, bank: MemoryBank, models: Models, message: Message, cancel: threading.Event
 ) -> tuple[Turn, Receipt]:
-    queue = ManagerQueue(bank, MemoryManager(models.generator), memories_offered=models.memories_offered)
+    queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits)
     try:
         queue.run_pending(cancel=cancel, before_message_id=message.id)
     except EngineError as error:
@@ -45,7 +45,7 @@ def _take_turn(
         output.print_note(f"Earlier messages could not be read yet: {error}")
     if cancel.is_set():
         raise InterruptedByUser("Stopped before answering.", "The message is saved.")
-    chat = Chat(bank, AnswerAgent(models.generator), memories_offered=models.memories_offered)
+    chat = Chat(bank, AnswerAgent(models.generator), traits=models.traits)
     turn = chat.reply(message, on_event=_ignore if args.json else _stream, cancel=cancel)
     if not args.wait or cancel.is_set():
         return turn, Receipt(message.id, ())

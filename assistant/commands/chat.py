@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from assistant.agents.generation import USUAL_TRAITS, ModelTraits
 from assistant.errors import InputError, ModelFileError
 from assistant.llm.manifest import shipped_model
 from assistant.paths import Paths
@@ -34,13 +35,13 @@ def run() -> int:
 
         return MemoryBank.open(paths, engine if paths.embedder.exists() else None)
 
-    app = RecollectApp(make_engine, open_bank, memories_offered=_memories_offered())
+    app = RecollectApp(make_engine, open_bank, traits=_traits())
     app.run()
     return app.return_code or 0
 
 
-def _memories_offered() -> int | None:
+def _traits() -> ModelTraits:
     try:
-        return shipped_model().memories_offered
+        return shipped_model().traits
     except ModelFileError:
-        return None  # The chat will say so itself, when it starts the model.
+        return USUAL_TRAITS  # The chat will say so itself, when it starts the model.

@@ -37,7 +37,7 @@ def _replay(recorded: RecordedConversation, speakers: Sequence[str], open_models
     with open_bank(paths) as bank, open_models(paths) as models:
         bank.embedder = models.embedder
         models.wait_until_ready()
-        queue = ManagerQueue(bank, MemoryManager(models.generator), memories_offered=models.memories_offered)
+        queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits)
         with cancel_on_interrupt() as cancel:
             progress = Importer(bank, queue, recorded, speakers).run(lambda p: show(_bar(p), False), cancel)
         show(_bar(progress), True)

@@ -110,6 +110,16 @@ def undo(args: argparse.Namespace) -> None:
         output.print_note(operation_line(operation))
 
 
+def accept(args: argparse.Namespace) -> None:
+    """Carries out an operation that was held."""
+    with open_bank(data_folder()) as bank:
+        operation = bank.accept(args.operation)
+    if args.json:
+        output.print_json(operation_json(operation))
+    else:
+        output.print_note(operation_line(operation))
+
+
 def review(args: argparse.Namespace) -> None:
     """Prints what was held or rejected, with the message and the model's own words; with --all the whole journal."""
     with open_bank(data_folder()) as bank:
@@ -136,6 +146,7 @@ def _to_review(bank: MemoryBank, everything: bool, limit: int) -> list[Operation
         *bank.operations(limit=limit, status=OperationStatus.HELD),
         *bank.operations(limit=limit, status=OperationStatus.REJECTED),
     ]
+    open_ones = [operation for operation in open_ones if not operation.accepted]
     return sorted(open_ones, key=lambda operation: operation.id, reverse=True)[:limit]
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from assistant.agents.generation import Generator
+from assistant.agents.generation import Generator, ModelTraits
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import shipped_model
 from assistant.memory.bank import Embedder, MemoryBank
@@ -27,7 +27,7 @@ class Models:
 
     generator: Generator
     embedder: Embedder | None
-    memories_offered: int
+    traits: ModelTraits
     wait_until_ready: Callable[[], None]
 
 
@@ -39,7 +39,7 @@ def open_models(paths: Paths) -> Iterator[Models]:
     """The shipped model, beginning to load in a process of its own, which ends with the `with` block."""
     with start_engine(paths) as engine:
         embedder = engine if paths.embedder.exists() else None
-        yield Models(engine, embedder, shipped_model().memories_offered, lambda: engine.ready(LOAD_SECONDS))
+        yield Models(engine, embedder, shipped_model().traits, lambda: engine.ready(LOAD_SECONDS))
 
 
 def start_engine(paths: Paths) -> Engine:

@@ -42,6 +42,7 @@ def operation_json(operation: Operation) -> dict[str, Any]:
         "created_at": operation.created_at,
         "source_message_id": operation.source_message_id,
         "undone": operation.undone,
+        "accepted": operation.accepted,
     }
 
 
@@ -53,9 +54,12 @@ def memory_line(memory: Memory) -> str:
 
 def operation_line(operation: Operation) -> str:
     """What became of a proposal, and how it is taken back."""
-    if operation.status is OperationStatus.HELD:
+    if operation.status is OperationStatus.HELD and operation.action is Action.NOOP:
         return f"held for review: {operation.reason} (recollect memory review)"
     change = _change(operation)
+    if operation.status is OperationStatus.HELD:
+        how = "accepted" if operation.accepted else f"recollect memory accept {operation.id}"
+        return f"held for review: {change} ({operation.reason}; {how})"
     if operation.status is OperationStatus.REJECTED:
         return f"not done: {change} ({operation.reason})"
     if operation.action is Action.NOOP:

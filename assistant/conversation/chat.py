@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from assistant.agents.answer import AnswerAgent, Reply
 from assistant.agents.completions import Malformed
-from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
+from assistant.agents.generation import USUAL_TRAITS, ChatMessage, Completion, FinishReason, ModelTraits, Role
 from assistant.conversation.inputs import clean_text, title_of, without_controls
 from assistant.memory.bank import ItemKind, Memory, MemoryBank, Message, MessageRole, MessageState
 
@@ -24,7 +24,6 @@ HISTORY_TURNS = 2
 """As many turns as the models see before a message in training; more would only be noise to them."""
 MESSAGES_LOOKED_THROUGH = 12
 """How far back those turns are looked for, messages that got no reply included."""
-MEMORIES_OFFERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +97,10 @@ def related(bank: MemoryBank, message: Message, limit: int) -> list[Memory]:
 class Chat:
     """Answers messages from the memories in a bank."""
 
-    def __init__(
-        self, bank: MemoryBank, answer_agent: AnswerAgent, *, memories_offered: int = MEMORIES_OFFERED
-    ) -> None:
+    def __init__(self, bank: MemoryBank, answer_agent: AnswerAgent, *, traits: ModelTraits = USUAL_TRAITS) -> None:
         self._bank = bank
         self._agent = answer_agent
-        self._memories_offered = memories_offered
+        self._traits = traits
 
     def send(
         self,
@@ -124,7 +121,7 @@ class Chat:
 
     def reply(self, message: Message, *, on_event: OnEvent = _ignore, cancel: threading.Event | None = None) -> Turn:
         """Answers a message that is saved already. Raises EngineError; a reply that had begun stays, as partial."""
-        memories = tuple(related(self._bank, message, self._memories_offered))
+        memories = tuple(related(self._bank, message, self._traits.memories_offered))
         on_event(MemoriesFound(memories, self._bank.search_mode))
         draft = _Draft(self._bank, message.conversation_id)
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from assistant.agents.generation import FinishReason
+from assistant.agents.generation import USUAL_TRAITS, FinishReason, ModelTraits
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
-from assistant.conversation.chat import MEMORIES_OFFERED, related
+from assistant.conversation.chat import related
 from assistant.errors import EngineError
 from assistant.memory.bank import Job, Memory, MemoryBank, Message, MessageRole, Operation
 from assistant.memory.operations import MemoryOperation
@@ -26,6 +26,7 @@ EARLIER_CHARACTERS = 300
 MESSAGES_LOOKED_THROUGH = 8
 """How far back the earlier messages are looked for, replies in between included."""
 POLL_SECONDS = 0.2
+UNSURE = "the model was not sure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ def _ignore(_: Receipt) -> None:
 class ManagerQueue:
     """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
 
-    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, memories_offered: int = MEMORIES_OFFERED) -> None:
+    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, traits: ModelTraits = USUAL_TRAITS) -> None:
         self._bank = bank
         self._manager = manager
-        self._memories_offered = memories_offered
+        self._traits = traits
 
     def run_pending(
         self,
@@ -105,7 +106,7 @@ class ManagerQueue:
             self._bank.finish_job(job.id)
             return Receipt(message.id, ())
         try:
-            offered = related(self._bank, message, self._memories_offered)
+            offered = related(self._bank, message, self._traits.memories_offered)
             decision = self._decide(message, offered, cancel)
             if decision.completion.finish_reason is FinishReason.CANCELLED:
                 self._bank.release_job(job.id)
@@ -141,6 +142,7 @@ class ManagerQueue:
             source_message_id=message.id,
             completion=completion,
             job_id=job.id,
+            held_for=UNSURE if decision.completion.confidence < self._traits.least_confidence else "",
         )
         return tuple(applied)
 

@@ -118,6 +118,7 @@ class Engine:
             done.cached_tokens,
             done.completion_tokens,
             time.monotonic() - begun,
+            done.confidence,
         )
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
@@ -198,7 +199,7 @@ class Engine:
                     raise AssertionError("no vectors were asked for")
                 case None if deadline is not None and time.monotonic() > deadline:
                     process.kill(_stopped_error())
-                    return Done(replies.id, "".join(written), FinishReason.CANCELLED.value, 0, 0, len(written))
+                    return Done(replies.id, "".join(written), FinishReason.CANCELLED.value, 0, 0, len(written), 0.0)
 
 
 def _cores() -> int:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import assistant
+from assistant.agents.generation import USUAL_TRAITS, ModelTraits
 from assistant.errors import ModelFileError
 
 MODEL_VARIABLE = "RECOLLECT_MODEL"
@@ -30,7 +31,7 @@ class ModelFile:
     """A model's file and what is known of it.
 
     `size` is in bytes and `sha256` in hexadecimal, both None for a file that no manifest describes; `context` is in
-    tokens, 0 for what the file itself says; `memories_offered` is how many memories it was trained to be shown at once.
+    tokens, 0 for what the file itself says.
     """
 
     name: str
@@ -38,7 +39,7 @@ class ModelFile:
     size: int | None = None
     sha256: str | None = None
     context: int = 0
-    memories_offered: int = 8
+    traits: ModelTraits = USUAL_TRAITS
     parents: tuple[str, ...] = ()
     command: str = ""
     seed: int | None = None
@@ -118,7 +119,7 @@ def _model(entry: Any, folder: Path) -> ModelFile:
         size=int(entry["size"]),
         sha256=entry["sha256"],
         context=int(entry["context"]),
-        memories_offered=int(entry["memories_offered"]),
+        traits=ModelTraits(int(entry["memories_offered"]), float(entry.get("least_confidence", 0.0))),
         parents=tuple(entry.get("parents", ())),
         command=entry.get("command", ""),
         seed=entry.get("seed"),

@@ -68,7 +68,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Done:
-    """The whole completion and its cost in tokens."""
+    """The whole completion, its cost in tokens, and how sure the model was of it, from 0 to 1."""
 
     id: int
     text: str
@@ -76,6 +76,7 @@ class Done:
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    confidence: float
 
 
 @dataclass(frozen=True)

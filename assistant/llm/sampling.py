@@ -8,6 +8,7 @@ Knows nothing of llama.cpp; logits are float32 arrays over the vocabulary.
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -89,6 +90,8 @@ class Sampler:
         self._constraint = constraint
         self._temperature = temperature
         self._random = np.random.default_rng(seed)
+        self._log_probability = 0.0
+        self._taken = 0
 
     def next(self, logits: Scores) -> int | None:
         """The next token, or None if nothing may follow. Tokens at `ends` end the completion."""
@@ -103,9 +106,21 @@ class Sampler:
                 scores[token] = -np.inf
             if scores[token] == -np.inf:
                 return None
+        self._weigh(logits, token)
         if self._constraint is not None and token not in self._ends:
             self._constraint.accept(token)
         return token
+
+    @property
+    def confidence(self) -> float:
+        """The geometric mean of the probabilities that the model itself gave the tokens taken, whatever was allowed."""
+        return math.exp(self._log_probability / self._taken) if self._taken else 1.0
+
+    def _weigh(self, logits: Scores, token: int) -> None:
+        differences = logits - logits[token]
+        best = differences.max()
+        self._log_probability -= float(best + np.log(np.exp(differences - best).sum()))
+        self._taken += 1
 
     def _scores(self, logits: Scores) -> Scores:
         """Scores whose best is a sample: Gumbel noise makes the maximum a draw from the softmax, and it stays one,

@@ -140,6 +140,7 @@ class _Completion:
                 self._prompt_tokens,
                 self._cached_tokens,
                 self._tokens,
+                self._sampler.confidence,
             )
         )
 

@@ -15,7 +15,19 @@ from types import TracebackType
 from typing import Self
 
 from assistant.errors import EngineError, InputError, StorageError
-from assistant.memory import conversations, forgetting, jobs, journal, memories, schema, search, times, undo, vectors
+from assistant.memory import (
+    conversations,
+    forgetting,
+    jobs,
+    journal,
+    memories,
+    review,
+    schema,
+    search,
+    times,
+    undo,
+    vectors,
+)
 from assistant.memory.conversations import NewMessage
 from assistant.memory.database import BUSY_TIMEOUT, Database
 from assistant.memory.journal import Entry, Origin
@@ -191,17 +203,25 @@ class MemoryBank:
         source_message_id: int | None = None,
         completion: str | None = None,
         job_id: int | None = None,
+        held_for: str = "",
     ) -> list[Operation]:
         """Applies what can be applied, journals everything and finishes the job, in one transaction.
 
         An operation is rejected, with the reason, if its memory is unknown or not active, or its text is empty, too
-        long, said by another active memory, or forgotten since `observed_at`. Nothing is done, and nothing returned, if
-        the job is no longer ours: another process has done it.
+        long, said by another active memory, or forgotten since `observed_at`. With `held_for`, what could be applied is
+        held for review instead, for that reason. Nothing is done, and nothing returned, if the job is no longer ours:
+        another process has done it.
         """
         with self._database.write() as connection:
             if job_id is not None and not jobs.finish(connection, job_id, self._owner):
                 return []
-            return journal.apply(connection, operations, Origin(actor, source_message_id, completion), observed_at)
+            origin = Origin(actor, source_message_id, completion)
+            return journal.apply(connection, operations, origin, observed_at, held_for=held_for)
+
+    def accept(self, operation_id: int) -> Operation:
+        """Carries out a held operation, as the user's. Raises NotFoundError, or InputError saying why it cannot be."""
+        with self._database.write() as connection:
+            return review.accept(connection, operation_id)
 
     def hold(
         self, completion: str, reason: str, *, source_message_id: int | None, job_id: int | None = None

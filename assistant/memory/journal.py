@@ -24,16 +24,18 @@ MAX_TEXT = 2000
 
 _COLUMNS = (
     "id, action, status, memory_id, text, text_before, reason, actor, created_at, source_message_id, completion, undone"
+    ", EXISTS (SELECT 1 FROM operation AS later WHERE later.accepts = operation.id AND NOT later.undone)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who proposes, upon which message, and the model's raw reply if there was one."""
+    """Who proposes, upon which message, the model's raw reply if there was one, the held operation that is accepted."""
 
     actor: str
     source_message_id: int | None = None
     completion: str | None = None
+    accepts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +95,40 @@ def _objection_to_text(
 
 
 def apply(
-    connection: apsw.Connection, operations: Sequence[MemoryOperation], origin: Origin, observed_at: datetime
+    connection: apsw.Connection,
+    operations: Sequence[MemoryOperation],
+    origin: Origin,
+    observed_at: datetime,
+    *,
+    held_for: str = "",
 ) -> list[Operation]:
-    """Applies what can be applied, one after the other; the rest is journalled as rejected, with the reason."""
-    return [_apply_one(connection, operation, origin, observed_at) for operation in operations]
+    """Applies what can be applied, one after the other; the rest is journalled as rejected, with the reason.
+
+    With `held_for`, what could be applied is journalled as held instead, for that reason.
+    """
+    return [_apply_one(connection, operation, origin, observed_at, held_for) for operation in operations]
 
 
 def _apply_one(
-    connection: apsw.Connection, proposed: MemoryOperation, origin: Origin, observed_at: datetime
+    connection: apsw.Connection,
+    proposed: MemoryOperation,
+    origin: Origin,
+    observed_at: datetime,
+    held_for: str,
 ) -> Operation:
     writes_text = proposed.action in (Action.ADD, Action.UPDATE)
     text = tidy(proposed.text or "") if writes_text else None
     operation = MemoryOperation(proposed.action, proposed.memory_id, text)
     target = memories.find(connection, proposed.memory_id) if proposed.action is not Action.ADD else None
     reason = objection(connection, operation, observed_at)
+    status = OperationStatus.APPLIED
+    if reason:
+        status = OperationStatus.REJECTED
+    elif held_for and operation.action is not Action.NOOP:
+        status, reason = OperationStatus.HELD, held_for
     if reason or operation.action is Action.NOOP:
-        entry = Entry(
-            operation.action,
-            origin,
-            OperationStatus.REJECTED if reason else OperationStatus.APPLIED,
-            memory_id=target.id if target else None,
-            text=text,
-            text_before=target.text if target else None,
-            reason=reason,
-        )
-        return write(connection, entry)
+        memory_id, before = (target.id, target.text) if target else (None, None)
+        return write(connection, Entry(operation.action, origin, status, memory_id, None, text, before, reason))
     if target is None:
         assert text is not None
         return add(connection, text, origin, observed_at)
@@ -159,7 +170,7 @@ def write(connection: apsw.Connection, entry: Entry) -> Operation:
     """Appends a row to the journal."""
     connection.execute(
         "INSERT INTO operation (action, status, memory_id, version, text, text_before, reason, actor, created_at,"
-        " source_message_id, completion, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " source_message_id, completion, accepts, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             entry.action,
             entry.status,
@@ -172,6 +183,7 @@ def write(connection: apsw.Connection, entry: Entry) -> Operation:
             times.to_text(times.now()),
             entry.origin.source_message_id,
             entry.origin.completion,
+            entry.origin.accepts,
             entry.undoes,
         ),
     )
@@ -201,7 +213,10 @@ def operations(
 
 
 def _from_row(row: tuple[Any, ...]) -> Operation:
-    number, action, status, memory_id, text, text_before, reason, actor, created_at, source, completion, undone = row
+    (
+        number, action, status, memory_id, text, text_before, reason, actor, created_at, source, completion, undone,
+        accepted,
+    ) = row  # fmt: skip
     return Operation(
         number,
         Action(action),
@@ -215,4 +230,5 @@ def _from_row(row: tuple[Any, ...]) -> Operation:
         source,
         completion,
         bool(undone),
+        bool(accepted),
     )

@@ -110,7 +110,12 @@ CREATE TABLE memory_vector (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_ACCEPTING = """
+ALTER TABLE operation ADD COLUMN accepts INTEGER REFERENCES operation;   -- the held operation that it carries out
+CREATE INDEX operation_by_accepted ON operation (accepts) WHERE accepts IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ACCEPTING)
 """The statement list that leads from each version to the next; the database's version is how many have run."""
 
 

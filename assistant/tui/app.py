@@ -15,6 +15,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from assistant.agents.generation import USUAL_TRAITS, ModelTraits
 from assistant.tui import events
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.help import HelpScreen
@@ -27,7 +28,7 @@ class RecollectApp(App[None]):
 
     `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or
     None if there is none, and may raise StorageError. Both are called in a thread, and again after a failure.
-    `memories_offered` is how many memories the model is used to being offered.
+    `traits` are what must be known of the model to work with it.
     """
 
     TITLE = "Recollect"
@@ -37,9 +38,9 @@ class RecollectApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, memories_offered: int | None = None) -> None:
+    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: ModelTraits = USUAL_TRAITS) -> None:
         super().__init__()
-        self._chat = ChatScreen(Session(make_engine, open_bank, memories_offered=memories_offered))
+        self._chat = ChatScreen(Session(make_engine, open_bank, traits=traits))
         self._exit_code = 0
 
     def on_mount(self) -> None:

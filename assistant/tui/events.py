@@ -111,6 +111,14 @@ class Undone(Event):
 
 
 @dataclass
+class Accepted(Event):
+    """The held operation `operation_id` was carried out, as the journal's row `operation`."""
+
+    operation_id: int
+    operation: Operation
+
+
+@dataclass
 class Failed(Event):
     """Something beside the answer could not be done: an undo, reading earlier messages, remembering."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message as Event
 
-from assistant.agents.generation import Generator
+from assistant.agents.generation import USUAL_TRAITS, Generator, ModelTraits
 from assistant.errors import EngineError, InputError, RecollectError
 from assistant.memory.records import Embedder, Message, MessageRole
 from assistant.tui import events
@@ -56,10 +56,10 @@ OpenBank = Callable[[ChatEngine | None], "MemoryBank"]
 class Session:
     """One chat: opens what it needs, answers, remembers, undoes. Call it from the UI loop."""
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, memories_offered: int | None = None) -> None:
+    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: ModelTraits = USUAL_TRAITS) -> None:
         self._make_engine = make_engine
         self._open_bank = open_bank
-        self._memories_offered = memories_offered
+        self._traits = traits
         self._tell: Callable[[Event], object] = lambda event: None
         self._engine: ChatEngine | None = None
         self._loaded = False
@@ -105,6 +105,10 @@ class Session:
     def redo(self) -> None:
         """Undoes the newest undo of this session."""
         self._quick.put(self._redo)
+
+    def accept(self, operation_id: int) -> None:
+        """Carries out an operation that was held for review."""
+        self._quick.put(partial(self._accept, operation_id))
 
     def load_earlier(self, before_id: int) -> None:
         """Fetches the messages before that one."""
@@ -202,6 +206,14 @@ class Session:
         else:
             self._post(events.Failed(InputError("There is nothing to redo.")))
 
+    def _accept(self, operation_id: int) -> None:
+        try:
+            operation = self._opened.accept(operation_id)
+        except RecollectError as error:
+            self._post(events.Failed(error))
+            return
+        self._post(events.Accepted(operation_id, operation))
+
     def _load_earlier(self, before_id: int) -> None:
         try:
             entries, earlier = self._entries(PAGE, before_id)
@@ -236,12 +248,11 @@ class Session:
 
     def _answer(self, message: Message, stop: threading.Event) -> None:
         from assistant.agents.answer import AnswerAgent
-        from assistant.conversation.chat import MEMORIES_OFFERED, Chat
+        from assistant.conversation.chat import Chat
 
         self._pieces.clear()
         try:
-            offered = self._memories_offered or MEMORIES_OFFERED
-            chat = Chat(self._opened, AnswerAgent(self._ready_engine()), memories_offered=offered)
+            chat = Chat(self._opened, AnswerAgent(self._ready_engine()), traits=self._traits)
             turn = chat.reply(message, on_event=self._follow, cancel=stop)
             answer = self._entry(turn.reply)
         except RecollectError as error:
@@ -258,7 +269,6 @@ class Session:
 
     def _remember(self) -> None:
         from assistant.agents.manager import MemoryManager
-        from assistant.conversation.chat import MEMORIES_OFFERED
         from assistant.conversation.queue import ManagerQueue
 
         # First the event, then the look: a message that comes in between finds the one or is found by the other.
@@ -267,8 +277,7 @@ class Session:
             return
         try:
             self._post_standing()
-            offered = self._memories_offered or MEMORIES_OFFERED
-            queue = ManagerQueue(self._opened, MemoryManager(self._ready_engine()), memories_offered=offered)
+            queue = ManagerQueue(self._opened, MemoryManager(self._ready_engine()), traits=self._traits)
             queue.run_pending(self._tell_receipt, self._make_way)
             self._post_standing()
         except RecollectError as error:

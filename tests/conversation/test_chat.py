@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from assistant.agents.answer import AnswerAgent
-from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
+from assistant.agents.generation import ChatMessage, Completion, FinishReason, ModelTraits, Role
 from assistant.conversation import chat as chat_module
 from assistant.conversation.chat import AnswerDone, AnswerText, Chat, MemoriesFound, MessageSaved, save_message
 from assistant.errors import EngineCrashed, InputError
@@ -96,7 +96,7 @@ def test_no_more_memories_are_offered_than_the_model_was_trained_for(bank):
     for i in range(5):
         bank.add(f"User has a dog named Dog{i}.")
     generator = ScriptedGenerator(answer=["Memories: none\nAnswer: Five."])
-    Chat(bank, AnswerAgent(generator), memories_offered=3).send("How many dogs do I have?", conversation_id=None)
+    Chat(bank, AnswerAgent(generator), traits=ModelTraits(3)).send("How many dogs do I have?", conversation_id=None)
     assert generator.calls[0].question.count("]\n") == 3
 
 

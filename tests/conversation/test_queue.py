@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assistant.agents.generation import Completion, FinishReason
+from assistant.agents.generation import Completion, FinishReason, ModelTraits
 from assistant.agents.manager import MemoryManager
 from assistant.conversation.chat import save_message
 from assistant.conversation.queue import ManagerQueue, Receipt
@@ -120,6 +120,23 @@ def test_a_reply_cut_off_by_the_length_limit_is_held(bank):
     [receipt] = queue_of(bank, Completion("ADD: User lives in Os", FinishReason.LENGTH)).run_pending()
     assert [o.reason for o in receipt.operations] == ["the reply was cut off (length)"]
     assert bank.memories() == []
+
+
+def test_what_the_model_is_not_sure_of_is_held_with_the_reason(bank):
+    traits = ModelTraits(least_confidence=0.9)
+    unsure = Completion(f"ADD: {BUDDY}", FinishReason.STOP, confidence=0.89)
+    sure = Completion("ADD: User lives in Oslo.", FinishReason.STOP, confidence=0.9)
+    nothing = Completion("NOOP", FinishReason.STOP, confidence=0.5)
+    for text in ("Buddy barks.", "I live in Oslo.", "Hm."):
+        save_message(bank, text, None)
+    receipts = queue_of(bank, unsure, sure, nothing, traits=traits).run_pending()
+    assert done(receipts) == [
+        (Action.ADD, BUDDY, OperationStatus.HELD),
+        (Action.ADD, "User lives in Oslo.", OperationStatus.APPLIED),
+        (Action.NOOP, None, OperationStatus.APPLIED),
+    ]
+    assert receipts[0].operations[0].reason == "the model was not sure"
+    assert bank.pending_jobs() == 0
 
 
 def test_noop_is_written_down_and_changes_nothing(bank):

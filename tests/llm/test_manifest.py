@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.agents.generation import ModelTraits
 from assistant.errors import ModelFileError
 from assistant.llm.manifest import ModelFile, shipped_model, shipped_models, verify
 
@@ -30,6 +31,7 @@ licence = "Apache-2.0"
 context = 2048
 template = "chatml"
 memories_offered = 6
+least_confidence = 0.9
 
 [model.scores]
 operations = 0.9
@@ -55,7 +57,7 @@ def test_the_first_model_of_the_manifest_is_the_one_to_use(models: Path) -> None
         size=21,
         sha256=hashlib.sha256(WEIGHTS).hexdigest(),
         context=2048,
-        memories_offered=6,
+        traits=ModelTraits(6, 0.9),
         parents=("nobody",),
         command="recollect-train starter",
         seed=7,
@@ -79,7 +81,7 @@ def test_a_shipped_file_named_by_the_environment_keeps_what_is_known_of_it(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECOLLECT_MODEL", str(models / "second.gguf"))
-    assert shipped_model(models).memories_offered == 4
+    assert shipped_model(models).traits == ModelTraits(4)
 
 
 def test_the_environment_may_name_a_file_where_no_models_are_shipped(

@@ -15,7 +15,7 @@ from assistant.llm.protocol import Cancel, ChildOptions, Done, Embed, Failed, Fa
         Cancel(3),
         Ready(2048),
         Piece(3, "Hel"),
-        Done(3, "Hello", "stop", 10, 5, 2),
+        Done(3, "Hello", "stop", 10, 5, 2, 0.75),
         Failed(3, FailureKind.GRAMMAR, "no"),
     ],
 )

@@ -156,3 +156,15 @@ def test_temperature_sharpens_the_odds() -> None:
     counts = Counter(sample.next(scores) for _ in range(4000))
     # 1 : 9 at half the temperature; the standard deviation of the count is 19.
     assert 320 < counts[65] < 480
+
+
+def test_confidence_is_the_geometric_mean_of_what_the_model_gave_each_token() -> None:
+    scores = np.full(258, -np.inf, np.float32)
+    scores[[65, 66]] = np.log([0.2, 0.8])
+    free, held_to_a = sampler(Text(piece)), sampler(Text(piece), constraint=Only(65))
+    assert free.confidence == 1.0
+    assert [free.next(scores), free.next(scores), free.confidence] == [66, 66, pytest.approx(0.8)]
+    # What the grammar forces upon a model is no more likely for that.
+    assert [held_to_a.next(scores), held_to_a.confidence] == [65, pytest.approx(0.2)]
+    scores[66] = -np.inf
+    assert [held_to_a.next(scores), held_to_a.confidence] == [65, pytest.approx(0.2**0.5)]

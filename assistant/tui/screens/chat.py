@@ -101,6 +101,8 @@ class ChatScreen(Screen[None]):
     @on(ActionLine.Pressed)
     async def _press(self, event: ActionLine.Pressed) -> None:
         match event.line:
+            case Receipt(can_be_kept=True) as receipt:
+                self.session.accept(receipt.operation.id)
             case Receipt() as receipt:
                 self.session.undo(receipt.undoes)
             case EarlierLine():
@@ -215,6 +217,11 @@ class ChatScreen(Screen[None]):
         said = describe(undo) if event.is_redo else describe_undone(undo.text_before, undo.text)
         self._status.say(said.plain)
         self._transcript.follow_undo(event.operation_id, undo)
+
+    @on(events.Accepted)
+    def _accepted(self, event: events.Accepted) -> None:
+        self._status.say(describe(event.operation).plain)
+        self._transcript.follow_acceptance(event.operation_id, event.operation)
 
     @on(events.Failed)
     async def _failed(self, event: events.Failed) -> None:

@@ -1,4 +1,4 @@
-"""What a message changed in memory: one line an operation, each with its undo."""
+"""What a message changed in memory: one line an operation, each with its undo; what was held can be kept."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ class Receipt(ActionLine):
         self._mark()
 
     @property
+    def can_be_kept(self) -> bool:
+        """Whether it is an operation that was held, and that the user may have carried out."""
+        operation = self.operation
+        is_held = operation.status is OperationStatus.HELD and operation.action is not Action.NOOP
+        return is_held and not operation.accepted
+
+    def follow_acceptance(self, operation_id: int, operation: Operation) -> bool:
+        """Becomes the receipt of `operation` if that carried out this one. Says whether it did."""
+        if operation_id != self.operation.id:
+            return False
+        self.operation = operation
+        self._show()
+        return True
+
+    @property
     def undoes(self) -> int:
         """The row of the journal that the line's action undoes: the operation, or the undo of it."""
         return self.operation.id if self._undo_id is None else self._undo_id
@@ -34,15 +49,20 @@ class Receipt(ActionLine):
             self._undone, self._undo_id = False, None
         else:
             return False
+        self._show()
+        return True
+
+    def _show(self) -> None:
         self.show(self._content(), self._action())
         self._mark()
-        return True
 
     def _mark(self) -> None:
         self.set_class(self._undone, "-undone")
         self.set_class(self.operation.status is not OperationStatus.APPLIED, "-not-applied")
 
     def _action(self) -> str:
+        if self.can_be_kept:
+            return "do it"
         if self.operation.status is not OperationStatus.APPLIED:
             return ""
         if not self._undone:
@@ -55,28 +75,39 @@ class Receipt(ActionLine):
         return describe(self.operation)
 
 
+_VERBS = {Action.ADD: "remember", Action.UPDATE: "update", Action.DELETE: "let go"}
+_DONE = {Action.ADD: "remembered", Action.UPDATE: "updated", Action.DELETE: "let go"}
+
+
 def is_worth_telling(operation: Operation) -> bool:
-    """Whether an operation says anything to the user: all but those that found nothing to do."""
-    return operation.action is not Action.NOOP or operation.status is not OperationStatus.APPLIED
+    """Whether an operation says anything to the user: not if it found nothing to do, or another row carried it out."""
+    found_nothing = operation.action is Action.NOOP and operation.status is OperationStatus.APPLIED
+    return not found_nothing and not operation.accepted
 
 
 def describe(operation: Operation) -> Content:
     """An operation in words, as "remembered: …"."""
     text = content(operation.text or "")
     before = content(operation.text_before or "")
-    if operation.status is OperationStatus.HELD:
-        return _labelled("kept for review", content(operation.reason or (operation.completion or "")))
-    if operation.status is OperationStatus.REJECTED:
-        return _labelled("not remembered", Content.assemble(text or before, " (", content(operation.reason), ")"))
-    match operation.action:
-        case Action.ADD:
-            return _labelled("remembered", text)
-        case Action.UPDATE:
-            return _labelled("updated", Content.assemble(before, " → ", text.stylize("$foreground")))
-        case Action.DELETE:
-            return _labelled("let go", before or text)
-        case Action.NOOP:
+    match operation.status, operation.action:
+        case OperationStatus.HELD, Action.NOOP:
+            return _labelled("kept for review", content(operation.reason or (operation.completion or "")))
+        case OperationStatus.HELD, action:
+            return _labelled(f"not sure, {_VERBS[action]}", _change(operation))
+        case OperationStatus.REJECTED, _:
+            return _labelled("not remembered", Content.assemble(text or before, " (", content(operation.reason), ")"))
+        case _, Action.NOOP:
             return Content("nothing to remember")
+        case _, action:
+            return _labelled(_DONE[action], _change(operation))
+
+
+def _change(operation: Operation) -> Content:
+    """What the operation makes of which memory."""
+    text, before = content(operation.text or ""), content(operation.text_before or "")
+    if operation.action is Action.UPDATE:
+        return Content.assemble(before, " → ", text.stylize("$foreground"))
+    return before if operation.action is Action.DELETE and before else text
 
 
 def describe_undone(was: str | None, now: str | None) -> Content:

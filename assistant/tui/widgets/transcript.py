@@ -133,6 +133,12 @@ class Transcript(VerticalScroll, can_focus=False):
             if receipt.follow(operation_id, undo):
                 receipt.scroll_visible(animate=False)
 
+    def follow_acceptance(self, operation_id: int, operation: Operation) -> None:
+        """Turns the receipt of what was held, if it is shown, into that of what was done."""
+        for receipt in self.query(Receipt):
+            if receipt.follow_acceptance(operation_id, operation):
+                receipt.scroll_visible(animate=False)
+
     def newest_cited(self) -> Cited | None:
         """The memories under the newest answer that used any."""
         found = list(self.query(Cited))
