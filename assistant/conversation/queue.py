@@ -142,6 +142,7 @@ class ManagerQueue:
             source_message_id=message.id,
             completion=completion,
             job_id=job.id,
+            seen=offered,
             held_for=UNSURE if decision.completion.confidence < self._traits.least_confidence else "",
         )
         return tuple(applied)

@@ -203,20 +203,22 @@ class MemoryBank:
         source_message_id: int | None = None,
         completion: str | None = None,
         job_id: int | None = None,
+        seen: Sequence[Memory] = (),
         held_for: str = "",
     ) -> list[Operation]:
         """Applies what can be applied, journals everything and finishes the job, in one transaction.
 
         An operation is rejected, with the reason, if its memory is unknown or not active, or its text is empty, too
         long, said by another active memory, or forgotten since `observed_at`. With `held_for`, what could be applied is
-        held for review instead, for that reason. Nothing is done, and nothing returned, if the job is no longer ours:
-        another process has done it.
+        held for review instead, for that reason; so is what was proposed for one of the memories `seen` that
+        has changed since. Nothing is done, and nothing returned, if the job is no longer ours: another process has done
+        it.
         """
         with self._database.write() as connection:
             if job_id is not None and not jobs.finish(connection, job_id, self._owner):
                 return []
             origin = Origin(actor, source_message_id, completion)
-            return journal.apply(connection, operations, origin, observed_at, held_for=held_for)
+            return journal.apply(connection, operations, origin, observed_at, seen=seen, held_for=held_for)
 
     def accept(self, operation_id: int) -> Operation:
         """Carries out a held operation, as the user's. Raises NotFoundError, or InputError saying why it cannot be."""

@@ -6,7 +6,7 @@ journal. Runs inside its caller's transaction. Knows nothing of who proposes, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,13 +100,16 @@ def apply(
     origin: Origin,
     observed_at: datetime,
     *,
+    seen: Sequence[Memory] = (),
     held_for: str = "",
 ) -> list[Operation]:
     """Applies what can be applied, one after the other; the rest is journalled as rejected, with the reason.
 
-    With `held_for`, what could be applied is journalled as held instead, for that reason.
+    With `held_for`, what could be applied is journalled as held instead, for that reason; so is what was proposed for
+    one of the memories `seen` that has changed since.
     """
-    return [_apply_one(connection, operation, origin, observed_at, held_for) for operation in operations]
+    versions = {memory.id: memory.version for memory in seen}
+    return [_apply_one(connection, operation, origin, observed_at, versions, held_for) for operation in operations]
 
 
 def _apply_one(
@@ -114,12 +117,15 @@ def _apply_one(
     proposed: MemoryOperation,
     origin: Origin,
     observed_at: datetime,
+    versions: Mapping[int, int],
     held_for: str,
 ) -> Operation:
     writes_text = proposed.action in (Action.ADD, Action.UPDATE)
     text = tidy(proposed.text or "") if writes_text else None
     operation = MemoryOperation(proposed.action, proposed.memory_id, text)
     target = memories.find(connection, proposed.memory_id) if proposed.action is not Action.ADD else None
+    if target is not None and target.version != versions.get(target.id, target.version):
+        held_for = f"memory {target.id} has changed since it was read"
     reason = objection(connection, operation, observed_at)
     status = OperationStatus.APPLIED
     if reason:

@@ -13,7 +13,7 @@ from assistant.conversation.chat import save_message
 from assistant.conversation.queue import ManagerQueue, Receipt
 from assistant.errors import EngineCrashed, EngineError, StorageError
 from assistant.memory.bank import MemoryBank, MessageRole
-from assistant.memory.operations import Action, OperationStatus
+from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator, deletes, updates
 
 BUDDY = "User has a dog named Buddy."
@@ -165,6 +165,23 @@ def test_a_memory_forgotten_while_the_manager_thinks_is_not_changed_any_more(ban
     [receipt] = queue_of(bank, forget_meanwhile).run_pending()
     assert receipt.operations[0].status is OperationStatus.REJECTED
     assert bank.memories() == []
+
+
+def test_what_the_user_changed_while_the_manager_thought_is_not_overwritten(bank):
+    save_message(bank, "I adopted a dog named Buddy.", None)
+    queue_of(bank, f"ADD: {BUDDY}").run_pending()
+    [dog] = bank.memories()
+
+    def edit_meanwhile(call):
+        edited = MemoryOperation(Action.UPDATE, dog.id, "User has a poodle named Buddy.")
+        bank.apply([edited], actor="user", observed_at=THEN)
+        return updates(1, BOTH)(call)
+
+    save_message(bank, "I adopted another dog named Scout.", None)
+    [receipt] = queue_of(bank, edit_meanwhile).run_pending()
+    [operation] = receipt.operations
+    assert (operation.status, operation.reason) == ("held", f"memory {dog.id} has changed since it was read")
+    assert [m.text for m in bank.memories()] == ["User has a poodle named Buddy."]
 
 
 def test_a_crash_puts_the_job_back_and_the_third_one_holds_it_for_review(bank):
