@@ -85,13 +85,11 @@ def _target(connection: apsw.Connection, operation_id: int) -> _Target:
         raise InputError(f"Operation {operation_id} changed nothing, so there is nothing to undo.")
     if operation.undone:
         raise InputError(f"Operation {operation_id} is undone already.")
-    # An operation may be undone as long as the memory's state is its result, be it by way of later undos; an undo
-    # only as long as nothing at all happened after it.
-    if undoes is None:
-        stands = memories.current_result_of(connection, memory.id) == operation_id
-    else:
-        stands = memory.version == version
-    if not stands:
+    # It may be undone as long as the memory's state is its result, be it by way of later undos; what an undo brings
+    # back is the result of an earlier operation.
+    brought_back = memories.state_at(connection, memory.id, version) if undoes is not None else None
+    result_of = brought_back.result_of if brought_back is not None else operation_id
+    if memories.current_result_of(connection, memory.id) != result_of:
         raise InputError(
             f"Operation {operation_id} cannot be undone: memory {memory.id} has changed since.",
             "Undo the later change first.",

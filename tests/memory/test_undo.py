@@ -51,6 +51,26 @@ def test_undoing_an_undo_is_redo_and_the_operation_stands_again(dogs: MemoryBank
     assert {o.id: o.undone for o in dogs.operations()} == {6: False, 5: True, 4: False, 3: True, 2: False, 1: False}
 
 
+def test_several_undos_of_one_memory_are_redone_in_reverse(dogs: MemoryBank) -> None:
+    stations = [texts(dogs)]
+    undos = []
+    for _ in range(3):
+        undos.append(dogs.undo())
+        stations.append(texts(dogs))
+    assert stations[-1] == []
+    for undone, station in zip(reversed(undos), reversed(stations[:-1]), strict=True):
+        dogs.undo(undone.id)
+        assert texts(dogs) == station
+    assert [o.undone for o in dogs.operations() if o.actor != "undo"] == [False] * 3
+
+
+def test_an_undo_is_not_redone_over_a_later_change(dogs: MemoryBank) -> None:
+    undone = dogs.undo(3)
+    dogs.apply([updating(1, "a dog, Rex")], actor="manager", observed_at=NOON)
+    with pytest.raises(InputError, match="memory 1 has changed since"):
+        dogs.undo(undone.id)
+
+
 def test_an_operation_that_stands_again_can_be_undone_again(dogs: MemoryBank) -> None:
     dogs.undo(dogs.undo(3).id)
     assert dogs.undo().text == "a dog, Buddy"

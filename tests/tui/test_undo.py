@@ -55,6 +55,18 @@ async def test_ctrl_y_does_again_what_was_undone_last(tmp_path: Path) -> None:
         await sees(pilot, "There is nothing to redo.")
 
 
+async def test_two_undos_of_one_memory_are_redone_one_after_the_other(tmp_path: Path) -> None:
+    async with app_with(tmp_path, dogs()).run_test(size=(120, 40)) as pilot:
+        await adopt_two_dogs(pilot)
+        await pilot.press("ctrl+z", "ctrl+z")
+        await sees(pilot, "taken back: User has a dog named Buddy. · redo")
+        await pilot.press("ctrl+y")
+        await sees(pilot, "remembered: User has a dog named Buddy. · undo")
+        await pilot.press("ctrl+y")
+        await sees(pilot, "updated: User has a dog named Buddy. → User has two dogs named Buddy and Scout. · undo")
+        assert remembered(tmp_path) == ["User has two dogs named Buddy and Scout."]
+
+
 async def test_a_click_on_undo_undoes_that_line_and_a_click_beside_it_does_not(tmp_path: Path) -> None:
     async with app_with(tmp_path, dogs()).run_test(size=(120, 40)) as pilot:
         await say(pilot, "I adopted a dog named Buddy.")
