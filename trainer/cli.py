@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     lives = commands.add_parser("lives", help="measure a GGUF file on simulated lives, through the app's own code")
     lives.add_argument("model", type=Path, nargs="?", help="the shipped model unless given")
     lives.add_argument("--split", choices=("train", "dev", "test"), default="test")
+    lives.add_argument("--register", choices=("plain", "chatty"), help="how things are said (both)")
     lives.add_argument("--lives", type=int, default=40)
     lives.add_argument("--threads", type=int)
     lives.add_argument("--json", action="store_true", help="print the shares as JSON instead of a table")
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _starter(options: argparse.Namespace) -> int:
     from trainer import publish, starter
-    from trainer.data.wordings import Split
+    from trainer.data.wordings import Split, Wordings
     from trainer.pretrain import Schedule
 
     schedule = _changed(Schedule(), options.set)
@@ -66,7 +67,7 @@ def _starter(options: argparse.Namespace) -> int:
     model = starter.train(options.folder, options.seed, schedule, options.threads)
     built = options.folder / f"{publish.NAME}.gguf"
     publish.export(model, built)
-    scores = publish.score(built, Split.TEST, publish.TEST_LIVES, _say)
+    scores = publish.score(built, Wordings.load(Split.TEST), publish.TEST_LIVES, _say)
     print(scores.table())
     publish.publish(built, options.models, provenance, scores.totals())
     return 0
@@ -75,10 +76,12 @@ def _starter(options: argparse.Namespace) -> int:
 def _lives(options: argparse.Namespace) -> int:
     from assistant.llm.manifest import shipped_model
     from trainer import publish
-    from trainer.data.wordings import Split
+    from trainer.data.wordings import Register, Split, Wordings
 
     model = options.model or shipped_model().path
-    scores = publish.score(model, Split(options.split), options.lives, _say, threads=options.threads)
+    register = Register(options.register) if options.register else None
+    wordings = Wordings.load(Split(options.split), register)
+    scores = publish.score(model, wordings, options.lives, _say, threads=options.threads)
     print(json.dumps(scores.totals()) if options.json else scores.table())
     if options.doubts:
         print(scores.doubts())

@@ -26,7 +26,7 @@ from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from trainer.data.facts import Fact
 from trainer.data.lives import Life, Question, Turn
 from trainer.data.simulate import simulate
-from trainer.data.wordings import Split, Wordings
+from trainer.data.wordings import Wordings
 
 _BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 _BETWEEN_TURNS = timedelta(hours=7)
@@ -113,7 +113,7 @@ def normalised(text: str) -> str:
 def evaluate(
     generator: Generator,
     embedder: Embedder | None,
-    split: Split,
+    wordings: Wordings,
     lives: int,
     *,
     seed: int = 0,
@@ -121,11 +121,10 @@ def evaluate(
     traits: ModelTraits = USUAL_TRAITS,
     say: Callable[[str], None] = lambda _: None,
 ) -> Scores:
-    """Tells `lives` lives of `split` to banks of their own and scores what came of it."""
-    wordings = Wordings.load(split)
+    """Tells `lives` lives in `wordings` to banks of their own and scores what came of it."""
     scores = Scores()
     for number in range(lives):
-        life = simulate(f"{split} {seed} {number}", wordings, turns=turns)
+        life = simulate(f"{wordings.split} {seed} {number}", wordings, turns=turns)
         with tempfile.TemporaryDirectory() as folder, MemoryBank.open(Path(folder) / "bank.db", embedder) as bank:
             _Telling(bank, generator, traits, scores).tell(life)
         say(f"{number + 1} of {lives} lives: {scores.totals()}")

@@ -15,7 +15,7 @@ from assistant.agents.generation import ModelTraits
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import MANIFEST, TEMPLATE, ModelFile
 from assistant.paths import Paths
-from trainer.data.wordings import Split
+from trainer.data.wordings import Wordings
 from trainer.examples import MAX_OFFERED
 from trainer.export.qwen2 import About, convert
 from trainer.lives_evaluation import Scores, evaluate
@@ -45,8 +45,10 @@ def export(model: Path, target: Path) -> None:
         raise SystemExit(f"{target} has {target.stat().st_size} bytes, more than the {MOST_BYTES} that may ship.")
 
 
-def score(model: Path, split: Split, lives: int, say: Callable[[str], None], *, threads: int | None = None) -> Scores:
-    """The scores of a GGUF file on `lives` lives of `split`, through the app's own code.
+def score(
+    model: Path, wordings: Wordings, lives: int, say: Callable[[str], None], *, threads: int | None = None
+) -> Scores:
+    """The scores of a GGUF file on `lives` lives in `wordings`, through the app's own code.
 
     Search is by meaning too if the embedder is set up, as in the app.
     """
@@ -56,7 +58,7 @@ def score(model: Path, split: Split, lives: int, say: Callable[[str], None], *, 
     with Engine(file, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
         engine.ready(timeout=60)
         found_by = engine if embedder.exists() else None
-        scores = evaluate(engine, found_by, split, lives, traits=file.traits, say=say)
+        scores = evaluate(engine, found_by, wordings, lives, traits=file.traits, say=say)
     log_file.unlink(missing_ok=True)
     return scores
 

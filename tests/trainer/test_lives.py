@@ -15,6 +15,7 @@ from trainer.data.tellers import TELLERS
 from trainer.data.wordings import (
     ASSISTANTS_OWN,
     OPEN_POOLS,
+    Register,
     Split,
     Wordings,
     fill,
@@ -37,6 +38,16 @@ def test_every_wording_is_in_exactly_one_split() -> None:
     assert said[Split.TRAIN].isdisjoint(said[Split.TEST])
     assert said[Split.TRAIN].isdisjoint(said[Split.DEV])
     assert said[Split.DEV].isdisjoint(said[Split.TEST])
+
+
+def test_the_registers_of_a_split_make_up_what_it_says() -> None:
+    for split in Split:
+        plain, chatty = (Wordings.load(split, register).say for register in Register)
+        pool = "pet.first"
+        assert set(plain[pool]) | set(chatty[pool]) == set(WORDINGS[split].say[pool])
+        assert set(plain[pool]).isdisjoint(chatty[pool])
+        assert chatty["openers.all"] == plain["openers.all"], "there is only one form of them"
+        assert [name for name, lines in chatty.items() if not lines] in ([], ["age.ask_turned"])
 
 
 @pytest.mark.parametrize("split", [Split.DEV, Split.TEST])

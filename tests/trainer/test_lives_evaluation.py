@@ -19,6 +19,7 @@ from trainer.examples import gold_operations
 from trainer.lives_evaluation import evaluate, normalised
 
 TURNS = 12
+WORDINGS = Wordings.load(Split.TEST)
 
 
 class Oracle:
@@ -28,9 +29,8 @@ class Oracle:
         self._spoil = spoil
         self._turns: dict[str, list[Turn]] = defaultdict(list)
         self._questions: dict[str, list[Question]] = defaultdict(list)
-        words = Wordings.load(Split.TEST)
         for number in range(lives):
-            for turn in simulate(f"{Split.TEST} 0 {number}", words, turns=TURNS).turns:
+            for turn in simulate(f"{Split.TEST} 0 {number}", WORDINGS, turns=TURNS).turns:
                 self._turns[f"{turn.speaker}: {turn.text}"].append(turn)
                 for question in turn.questions:
                     self._questions[question.text].append(question)
@@ -61,7 +61,7 @@ def embedder() -> EverythingIsNear:
 
 
 def test_an_oracle_is_right_everywhere(embedder: EverythingIsNear) -> None:
-    scores = evaluate(Oracle(2), embedder, Split.TEST, 2, turns=TURNS, traits=ModelTraits(40))
+    scores = evaluate(Oracle(2), embedder, WORDINGS, 2, turns=TURNS, traits=ModelTraits(40))
 
     assert scores.totals() == {"operations": 1.0, "answers": 1.0, "abstentions": 1.0, "citations": 1.0}
     assert sum(tally.total for tally in scores.operations.values()) == 2 * TURNS
@@ -74,7 +74,7 @@ def test_what_search_does_not_find_is_counted(embedder: EverythingIsNear) -> Non
         def generate(self, agent: Agent, prompt: Sequence[ChatMessage], **_: object) -> Completion:
             return Completion("NOOP" if agent is Agent.MANAGER else format_answer(ABSTAIN, [], []), FinishReason.STOP)
 
-    one, all_ = (evaluate(Silent(), embedder, Split.TEST, 2, turns=TURNS, traits=ModelTraits(n)) for n in (1, 40))
+    one, all_ = (evaluate(Silent(), embedder, WORDINGS, 2, turns=TURNS, traits=ModelTraits(n)) for n in (1, 40))
 
     assert 0.0 < one.offered.share < 1.0
     assert all_.offered.share == 1.0
@@ -85,7 +85,7 @@ def test_who_never_remembers_is_right_only_where_nothing_is_new(embedder: Everyt
     def forget(said: str) -> str:
         return said if said.startswith("Memories:") else "NOOP"
 
-    scores = evaluate(Oracle(2, forget), embedder, Split.TEST, 2, turns=TURNS, traits=ModelTraits(40))
+    scores = evaluate(Oracle(2, forget), embedder, WORDINGS, 2, turns=TURNS, traits=ModelTraits(40))
 
     assert {kind for kind, tally in scores.operations.items() if tally.share == 1.0} == {
         kind for kind in scores.operations if kind in ("question", "known already") or kind.startswith("small talk")
@@ -98,7 +98,7 @@ def test_what_is_held_is_not_right_even_if_it_would_have_been(embedder: Everythi
         def generate(self, agent: Agent, prompt: Sequence[ChatMessage], **options: object) -> Completion:
             return replace(super().generate(agent, prompt, **options), confidence=0.5)
 
-    scores = evaluate(Unsure(1), embedder, Split.TEST, 1, turns=TURNS, traits=ModelTraits(40, least_confidence=0.9))
+    scores = evaluate(Unsure(1), embedder, WORDINGS, 1, turns=TURNS, traits=ModelTraits(40, least_confidence=0.9))
 
     assert {kind.split(":")[0] for kind, tally in scores.operations.items() if tally.right} <= {
         "question", "known already", "small talk",
@@ -112,7 +112,7 @@ def test_a_wrong_answer_with_the_right_memory_is_wrong(embedder: EverythingIsNea
     def shout(said: str) -> str:
         return said if ABSTAIN in said else re.sub(r"(?<=Answer: ).*", "no idea", said)
 
-    totals = evaluate(Oracle(1, shout), embedder, Split.TEST, 1, turns=TURNS, traits=ModelTraits(40)).totals()
+    totals = evaluate(Oracle(1, shout), embedder, WORDINGS, 1, turns=TURNS, traits=ModelTraits(40)).totals()
 
     assert totals["answers"] == 0.0
     assert totals["abstentions"] == 1.0

@@ -23,7 +23,8 @@ OPEN_POOLS = (
     "instruments", "languages", "cars", "appointments",
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
-WORDING_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml", "chatty.toml")
+PLAIN_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml")
+CHATTY_FILES = ("chatty.toml",)
 """Each is split for itself, so that a new file moves no line of an old one to another split."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
@@ -44,6 +45,15 @@ class Split(StrEnum):
     TRAIN = "train"
     DEV = "dev"
     TEST = "test"
+
+
+class Register(StrEnum):
+    """In what manner things are said."""
+
+    PLAIN = "plain"
+    """One short sentence or two, to the point."""
+    CHATTY = "chatty"
+    """As people chat with a friend: with reasons, feelings and detours."""
 
 
 def split_of_value(value: str) -> Split:
@@ -118,16 +128,23 @@ class Wordings:
     favourites: dict[str, list[str]]
 
     @classmethod
-    def load(cls, split: Split) -> Wordings:
-        """Reads the pools shipped with the package and keeps those of `split`."""
+    def load(cls, split: Split, register: Register | None = None) -> Wordings:
+        """Reads the pools shipped with the package and keeps those of `split`, and of `register` if one is given.
+
+        Pools of which there is only a plain form keep it.
+        """
         folder = files("trainer.data")
         say: dict[str, list[str]] = {}
         written: set[str] = set()
-        for name in WORDING_FILES:
+        for name in (*PLAIN_FILES, *CHATTY_FILES):
             for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items():
                 for pool, lines in pools.items():
                     mine = wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
-                    say.setdefault(f"{kind}.{pool}", []).extend(mine)
+                    said = say.setdefault(f"{kind}.{pool}", [])
+                    if name in CHATTY_FILES and register is Register.CHATTY:
+                        said.clear()
+                    if name in PLAIN_FILES or register is not Register.PLAIN:
+                        said.extend(mine)
                     written.update(lines)
         for pool in [pool for pool in say if pool.endswith("_me")]:
             turned = map(third_person, say[pool])
