@@ -35,7 +35,7 @@ them get, and that point the same way, would make them alike, and what is alike 
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 26_000
+    steps: int = 30_000
     tokens_a_step: int = 2048
     row: int = 384
     long_row: int = 512
