@@ -18,7 +18,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
-from trainer.data.storyteller import IN_TRAINING
+from trainer.data.storyteller import IN_TRAINING, LATE_IN_TRAINING
 from trainer.examples import Difficulty
 from trainer.muon import Muon
 
@@ -53,6 +53,8 @@ class Schedule:
     repeats_until: int = 400
     full_from: int = 3_000
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
+    late_from: float = 0.5
+    """After this share of the steps, more messages tell of two facts."""
     steps_a_shard: int = 32
     check_every: int = 500
     save_every: int = 250
@@ -70,7 +72,8 @@ class Schedule:
     def mix_at(self, step: int) -> Mix:
         """What the shard that begins at `step` is made of."""
         repeats = max(0.05, self.repeats * (1 - step / self.repeats_until))
-        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), IN_TRAINING)
+        shares = IN_TRAINING if step < self.steps * self.late_from else LATE_IN_TRAINING
+        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), shares)
 
 
 def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from trainer.data.facts import Fact
@@ -43,6 +43,8 @@ USUAL = Shares()
 IN_TRAINING = Shares(
     idle=0.15, named=0.45, paired=0.12, asked=0.6, turned=0.6, invented=0.5, spliced=0.5, roughened=0.2
 )
+LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.2)
+"""Two facts at once are learned when one at a time is known."""
 
 
 @dataclass
