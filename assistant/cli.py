@@ -100,6 +100,7 @@ def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
         "forget": memory.forget,
         "undo": memory.undo,
         "accept": memory.accept,
+        "decline": memory.decline,
         "review": memory.review,
     }
     if args.memory_command == "search":
@@ -177,6 +178,8 @@ def _add_memory(commands: _Commands) -> None:
     )
     accept = _add(actions, "accept", "carry out an operation that was held for review")
     accept.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
+    decline = _add(actions, "decline", "settle an operation that was held for review without carrying it out")
+    decline.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
     review = _add(actions, "review", "show replies and operations that were not carried out, with the reasons")
     review.add_argument("--all", action="store_true", help="the whole journal")
     review.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")

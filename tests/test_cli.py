@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
@@ -21,8 +23,10 @@ import pytest
 import assistant
 from assistant import cli
 from assistant.agents.generation import Completion, FinishReason, ModelTraits
+from assistant.commands import opening
 from assistant.commands.opening import Models
 from assistant.errors import EngineCrashed, ModelFileError
+from assistant.llm.manifest import shipped_model
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.paths import Paths
@@ -33,6 +37,7 @@ from tests.tiny_model import tiny_model
 BUDDY = "User has a dog named Buddy."
 BOTH = "User has two dogs named Buddy and Scout."
 CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ROOT = Path(assistant.__file__).parent.parent
 
 
@@ -286,13 +291,35 @@ def test_what_was_held_is_accepted_by_its_number(bank, capsys):
     operation = MemoryOperation(Action.ADD, None, BUDDY)
     [held] = bank.apply([operation], actor="manager", observed_at=message.created_at, held_for="the model was not sure")
     out = run(capsys, "memory", "review")[1]
-    assert f"held for review: remembered: {BUDDY} (the model was not sure; recollect memory accept {held.id})" in out
+    assert f"held for review: remember {BUDDY} (the model was not sure; recollect memory accept {held.id})" in out
     accepted = json.loads(run(capsys, "memory", "accept", str(held.id), "--json")[1])
     assert (accepted["operation"], accepted["status"], accepted["text"]) == ("ADD", "applied", BUDDY)
     assert [memory.text for memory in bank.memories()] == [BUDDY]
     assert run(capsys, "memory", "review") == (0, "", "There is nothing to review.\n")
     code, _, err = run(capsys, "memory", "accept", str(held.id))
-    assert (code, "has been accepted already" in err) == (2, True)
+    assert (code, "has been accepted or declined already" in err) == (2, True)
+
+
+def test_what_was_held_is_declined_by_its_number(bank, capsys):
+    [held] = bank.apply([MemoryOperation(Action.ADD, None, BUDDY)], actor="manager", observed_at=NOW, held_for="unsure")
+    assert run(capsys, "memory", "decline", str(held.id)) == (0, "", f"Operation {held.id} is declined.\n")
+    assert run(capsys, "memory", "review")[2] == "There is nothing to review.\n"
+    assert bank.memories() == []
+
+
+def test_what_earlier_messages_leave_to_decide_is_said(bank, capsys):
+    unsure = Completion(f"ADD: {BUDDY}", FinishReason.STOP, confidence=0.4)
+    nothing = ["Memories: none\nAnswer: Nice."]
+    run(capsys, "ask", "Buddy barks.", answer=nothing)
+    err = run(capsys, "ask", "Hm.", answer=nothing, manager=[unsure])[2]
+    assert f"held for review: remember {BUDDY} (the model was not sure; recollect memory accept 1)" in err
+
+
+def test_the_bound_of_the_manifest_reaches_the_queue(tmp_path, monkeypatch):
+    model = replace(shipped_model(), traits=ModelTraits(3, 0.75))
+    monkeypatch.setattr(opening, "shipped_model", lambda: model)
+    with opening.open_models(Paths(tmp_path)) as models:
+        assert models.traits == ModelTraits(3, 0.75)
 
 
 def test_what_the_model_was_not_sure_of_is_held_and_said_so(bank, capsys):

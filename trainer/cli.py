@@ -67,7 +67,7 @@ def _starter(options: argparse.Namespace) -> int:
     model = starter.train(options.folder, options.seed, schedule, options.threads)
     built = options.folder / f"{publish.NAME}.gguf"
     publish.export(model, built)
-    scores = publish.score(built, Wordings.load(Split.TEST), publish.TEST_LIVES, _say)
+    scores = publish.score(publish.unpublished(built), Wordings.load(Split.TEST), publish.TEST_LIVES, _say)
     print(scores.table())
     publish.publish(built, options.models, provenance, scores.totals())
     return 0
@@ -78,7 +78,7 @@ def _lives(options: argparse.Namespace) -> int:
     from trainer import publish
     from trainer.data.wordings import Register, Split, Wordings
 
-    model = options.model or shipped_model().path
+    model = publish.unpublished(options.model) if options.model else shipped_model()
     register = Register(options.register) if options.register else None
     wordings = Wordings.load(Split(options.split), register)
     scores = publish.score(model, wordings, options.lives, _say, threads=options.threads)

@@ -95,8 +95,9 @@ class Scores:
         lines = [f"{len(right)} right and {len(wrong)} wrong proposals"]
         for lost in _LOST_SHARES if right else ():
             least = right[int(lost * len(right))]
+            held = sum(confidence < least for confidence in right) / len(right)
             passed = sum(confidence >= least for confidence in wrong)
-            lines.append(f"least confidence {least:.4f} holds {lost:5.1%} of the right, lets {passed:4} wrong pass")
+            lines.append(f"least confidence {least:.4f} holds {held:5.1%} of the right, lets {passed:4} wrong pass")
         return "\n".join(lines)
 
 

@@ -45,20 +45,24 @@ def export(model: Path, target: Path) -> None:
         raise SystemExit(f"{target} has {target.stat().st_size} bytes, more than the {MOST_BYTES} that may ship.")
 
 
+def unpublished(built: Path) -> ModelFile:
+    """A GGUF file of ours that no manifest describes."""
+    return ModelFile(built.stem, built, context=CONTEXT, traits=TRAITS)
+
+
 def score(
-    model: Path, wordings: Wordings, lives: int, say: Callable[[str], None], *, threads: int | None = None
+    model: ModelFile, wordings: Wordings, lives: int, say: Callable[[str], None], *, threads: int | None = None
 ) -> Scores:
-    """The scores of a GGUF file on `lives` lives in `wordings`, through the app's own code.
+    """The scores of a model on `lives` lives in `wordings`, through the app's own code.
 
     Search is by meaning too if the embedder is set up, as in the app.
     """
     embedder = Paths.default().embedder
-    log_file = model.with_suffix(".log")
-    file = ModelFile(model.stem, model, context=CONTEXT, traits=TRAITS)
-    with Engine(file, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
+    log_file = model.path.with_suffix(".log")
+    with Engine(model, embedder=embedder if embedder.exists() else None, log_file=log_file, threads=threads) as engine:
         engine.ready(timeout=60)
         found_by = engine if embedder.exists() else None
-        scores = evaluate(engine, found_by, wordings, lives, traits=file.traits, say=say)
+        scores = evaluate(engine, found_by, wordings, lives, traits=model.traits, say=say)
     log_file.unlink(missing_ok=True)
     return scores
 

@@ -24,7 +24,7 @@ from trainer.tokenizer import train_tokenizer
 VOCABULARY = 8192
 LONG_OPENINGS = 2000
 TOKENIZER_LIVES = 600
-WATCHED = Shape(96, 256)
+WATCHED = Shape(48, 512)
 """Rows of each split on which a run is watched."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Sequence
 
 from assistant.agents.answer import AnswerAgent
 from assistant.agents.manager import MemoryManager
@@ -15,6 +16,7 @@ from assistant.conversation.chat import AnswerText, Chat, Event, Turn, save_mess
 from assistant.conversation.queue import ManagerQueue, Receipt
 from assistant.errors import EngineError, InterruptedByUser
 from assistant.memory.bank import MemoryBank, Message
+from assistant.memory.operations import OperationStatus
 
 
 def run(args: argparse.Namespace, open_models: OpenModels) -> None:
@@ -39,7 +41,7 @@ def _take_turn(
 ) -> tuple[Turn, Receipt]:
     queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits)
     try:
-        queue.run_pending(cancel=cancel, before_message_id=message.id)
+        _tell_of_held(queue.run_pending(cancel=cancel, before_message_id=message.id))
     except EngineError as error:
         # Earlier messages stay in the queue; if the engine is really gone, the answer says so next.
         output.print_note(f"Earlier messages could not be read yet: {error}")
@@ -50,6 +52,13 @@ def _take_turn(
     if not args.wait or cancel.is_set():
         return turn, Receipt(message.id, ())
     return turn, queue.wait_for(message.id, cancel=cancel)
+
+
+def _tell_of_held(receipts: Sequence[Receipt]) -> None:
+    """Earlier messages are read without anybody waiting, but what the user has to decide on is said."""
+    for operation in (o for receipt in receipts for o in receipt.operations):
+        if operation.status is OperationStatus.HELD:
+            output.print_note(operation_line(operation))
 
 
 def _ignore(_: Event) -> None:

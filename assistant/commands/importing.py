@@ -62,7 +62,7 @@ def _print_summary(as_json: bool, name: str, progress: ImportProgress) -> None:
         f"{name}: {progress.turns} of {progress.total} turns are in the bank, {progress.new} of them new, "
         f"{progress.turns_per_second:.1f} turns/s.\n"
         f"Memories: {progress.added} added, {progress.updated} updated, {progress.deleted} deleted; "
-        f"{progress.held} replies held for review, {progress.rejected} operations rejected.\n"
+        f"{progress.held} held for review, {progress.rejected} operations rejected.\n"
         f"Peak memory: {own / 2**20:.0f} MiB, and {engine / 2**20:.0f} MiB in the model's process."
     )
 

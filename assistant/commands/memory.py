@@ -120,10 +120,20 @@ def accept(args: argparse.Namespace) -> None:
         output.print_note(operation_line(operation))
 
 
+def decline(args: argparse.Namespace) -> None:
+    """Settles an operation that was held without carrying it out."""
+    with open_bank(data_folder()) as bank:
+        operation = bank.decline(args.operation)
+    if args.json:
+        output.print_json(operation_json(operation))
+    else:
+        output.print_note(f"Operation {args.operation} is declined.")
+
+
 def review(args: argparse.Namespace) -> None:
     """Prints what was held or rejected, with the message and the model's own words; with --all the whole journal."""
     with open_bank(data_folder()) as bank:
-        rows = [(operation, _said(bank, operation)) for operation in _to_review(bank, args.all, args.limit)]
+        rows = [(operation, _said(bank, operation)) for operation in _rows(bank, args.all, args.limit)]
     if args.json:
         output.print_json([{**operation_json(o), "completion": o.completion, "message": said} for o, said in rows])
         return
@@ -139,15 +149,8 @@ def review(args: argparse.Namespace) -> None:
         output.print_note("There is nothing to review.")
 
 
-def _to_review(bank: MemoryBank, everything: bool, limit: int) -> list[Operation]:
-    if everything:
-        return bank.operations(limit=limit)
-    open_ones = [
-        *bank.operations(limit=limit, status=OperationStatus.HELD),
-        *bank.operations(limit=limit, status=OperationStatus.REJECTED),
-    ]
-    open_ones = [operation for operation in open_ones if not operation.accepted]
-    return sorted(open_ones, key=lambda operation: operation.id, reverse=True)[:limit]
+def _rows(bank: MemoryBank, everything: bool, limit: int) -> list[Operation]:
+    return bank.operations(limit=limit) if everything else bank.to_review(limit)
 
 
 def _said(bank: MemoryBank, operation: Operation) -> str | None:

@@ -42,7 +42,7 @@ def operation_json(operation: Operation) -> dict[str, Any]:
         "created_at": operation.created_at,
         "source_message_id": operation.source_message_id,
         "undone": operation.undone,
-        "accepted": operation.accepted,
+        "settled": operation.settled,
     }
 
 
@@ -56,15 +56,27 @@ def operation_line(operation: Operation) -> str:
     """What became of a proposal, and how it is taken back."""
     if operation.status is OperationStatus.HELD and operation.action is Action.NOOP:
         return f"held for review: {operation.reason} (recollect memory review)"
-    change = _change(operation)
     if operation.status is OperationStatus.HELD:
-        how = "accepted" if operation.accepted else f"recollect memory accept {operation.id}"
-        return f"held for review: {change} ({operation.reason}; {how})"
+        how = "settled" if operation.settled else f"recollect memory accept {operation.id}"
+        return f"held for review: {_proposal(operation)} ({operation.reason}; {how})"
+    change = _change(operation)
     if operation.status is OperationStatus.REJECTED:
         return f"not done: {change} ({operation.reason})"
     if operation.action is Action.NOOP:
         return change
     return f"{change} (undone)" if operation.undone else f"{change} (recollect memory undo {operation.id})"
+
+
+def _proposal(operation: Operation) -> str:
+    """What a held operation would do."""
+    before, after = shortened(operation.text_before or ""), shortened(operation.text or "")
+    match operation.action:
+        case Action.UPDATE:
+            return f"update {before} → {after}"
+        case Action.DELETE:
+            return f"let go of {before}"
+        case _:
+            return f"remember {after}"
 
 
 def _change(operation: Operation) -> str:

@@ -210,9 +210,9 @@ class MemoryBank:
 
         An operation is rejected, with the reason, if its memory is unknown or not active, or its text is empty, too
         long, said by another active memory, or forgotten since `observed_at`. With `held_for`, what could be applied is
-        held for review instead, for that reason; so is what was proposed for one of the memories `seen` that
-        has changed since. Nothing is done, and nothing returned, if the job is no longer ours: another process has done
-        it.
+        held for review instead, for that reason; so is all of a reply that names one of the memories `seen` of which
+        the text has changed since. Nothing is done, and nothing returned, if the job is no longer ours: another process
+        has done it.
         """
         with self._database.write() as connection:
             if job_id is not None and not jobs.finish(connection, job_id, self._owner):
@@ -224,6 +224,11 @@ class MemoryBank:
         """Carries out a held operation, as the user's. Raises NotFoundError, or InputError saying why it cannot be."""
         with self._database.write() as connection:
             return review.accept(connection, operation_id)
+
+    def decline(self, operation_id: int) -> Operation:
+        """Settles a held operation without carrying it out. Raises NotFoundError, or InputError if it is not held."""
+        with self._database.write() as connection:
+            return review.decline(connection, operation_id)
 
     def hold(
         self, completion: str, reason: str, *, source_message_id: int | None, job_id: int | None = None
@@ -276,6 +281,11 @@ class MemoryBank:
         """The newest rows of the journal, newest first."""
         with self._database.read() as connection:
             return journal.operations(connection, limit, source_message_id, status)
+
+    def to_review(self, limit: int = 50) -> list[Operation]:
+        """The newest proposals that were rejected, or are held and not settled yet; newest first."""
+        with self._database.read() as connection:
+            return journal.to_review(connection, limit)
 
     # The manager's queue
 

@@ -60,7 +60,8 @@ def _wipe_replies(connection: apsw.Connection, memory_id: int, texts: list[str])
     """Wipes raw replies that wrote of the memory: those of its own operations, and those that contain its text."""
     connection.execute(
         "UPDATE operation SET completion = ?1 WHERE completion IN"
-        " (SELECT completion FROM operation WHERE memory_id = ?2 AND action <> 'DELETE' AND completion IS NOT NULL)",
+        " (SELECT completion FROM operation WHERE completion IS NOT NULL AND (memory_id = ?2 AND action <> 'DELETE'"
+        " OR id IN (SELECT settles FROM operation WHERE memory_id = ?2)))",
         (PURGED_TEXT, memory_id),
     )
     for text in texts:
@@ -73,6 +74,10 @@ def _wipe_replies(connection: apsw.Connection, memory_id: int, texts: list[str])
 def _wipe_text(connection: apsw.Connection, text: str) -> None:
     """Wipes `text` wherever it stands as a whole, also in rejected proposals and in other memories' pasts."""
     values = (PURGED_TEXT, text)
+    connection.execute(
+        "UPDATE operation SET status = 'rejected', reason = ?1 WHERE status = 'held' AND text = ?2 COLLATE NOCASE",
+        values,
+    )
     for column in ("text", "text_before"):
         connection.execute(f"UPDATE operation SET {column} = ?1 WHERE {column} = ?2 COLLATE NOCASE", values)
     connection.execute("UPDATE citation SET text = ?1 WHERE text = ?2 COLLATE NOCASE", values)

@@ -1,12 +1,13 @@
 """Deciding on proposed operations, carrying them out, and writing every one of them down.
 
-Promises that whether an operation is applied or rejected follows from the bank alone, and that each has a row in the
-journal. Runs inside its caller's transaction. Knows nothing of who proposes, and how.
+Promises that whether an operation is applied, held or rejected follows from the bank and from what it is told of the
+proposal, and that each has a row in the journal. Runs inside its caller's transaction. Knows nothing of who proposes,
+and how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,20 +23,21 @@ from assistant.memory.records import Memory, MemoryStatus, Operation
 MAX_TEXT = 2000
 """Longest text of a memory, in characters."""
 
+_SETTLED = "EXISTS (SELECT 1 FROM operation AS later WHERE later.settles = operation.id)"
 _COLUMNS = (
     "id, action, status, memory_id, text, text_before, reason, actor, created_at, source_message_id, completion, undone"
-    ", EXISTS (SELECT 1 FROM operation AS later WHERE later.accepts = operation.id AND NOT later.undone)"
+    f", {_SETTLED}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who proposes, upon which message, the model's raw reply if there was one, the held operation that is accepted."""
+    """Who proposes, upon which message, the model's raw reply if there was one, the held operation that it settles."""
 
     actor: str
     source_message_id: int | None = None
     completion: str | None = None
-    accepts: int | None = None
+    settles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +107,36 @@ def apply(
 ) -> list[Operation]:
     """Applies what can be applied, one after the other; the rest is journalled as rejected, with the reason.
 
-    With `held_for`, what could be applied is journalled as held instead, for that reason; so is what was proposed for
-    one of the memories `seen` that has changed since.
+    With `held_for`, what could be applied is journalled as held instead, for that reason. So is all of a reply that
+    names one of the memories `seen` of which the text has changed since.
     """
-    versions = {memory.id: memory.version for memory in seen}
-    return [_apply_one(connection, operation, origin, observed_at, versions, held_for) for operation in operations]
+    changed = _changed_since(connection, operations, seen)
+    if changed is not None:
+        held_for = f"memory {changed} has changed since it was read"
+    return [_apply_one(connection, operation, origin, observed_at, held_for) for operation in operations]
+
+
+def _changed_since(
+    connection: apsw.Connection, operations: Sequence[MemoryOperation], seen: Sequence[Memory]
+) -> int | None:
+    """The first of the memories `seen` that an operation names and that says something else by now."""
+    named = {operation.memory_id for operation in operations}
+    for memory in seen:
+        now = memories.find(connection, memory.id) if memory.id in named else None
+        if now is not None and now.status is MemoryStatus.ACTIVE and now.text != memory.text:
+            return memory.id
+    return None
 
 
 def _apply_one(
-    connection: apsw.Connection,
-    proposed: MemoryOperation,
-    origin: Origin,
-    observed_at: datetime,
-    versions: Mapping[int, int],
-    held_for: str,
+    connection: apsw.Connection, proposed: MemoryOperation, origin: Origin, observed_at: datetime, held_for: str
 ) -> Operation:
     writes_text = proposed.action in (Action.ADD, Action.UPDATE)
     text = tidy(proposed.text or "") if writes_text else None
     operation = MemoryOperation(proposed.action, proposed.memory_id, text)
     target = memories.find(connection, proposed.memory_id) if proposed.action is not Action.ADD else None
-    if target is not None and target.version != versions.get(target.id, target.version):
-        held_for = f"memory {target.id} has changed since it was read"
-    reason = objection(connection, operation, observed_at)
-    status = OperationStatus.APPLIED
-    if reason:
-        status = OperationStatus.REJECTED
-    elif held_for and operation.action is not Action.NOOP:
-        status, reason = OperationStatus.HELD, held_for
-    if reason or operation.action is Action.NOOP:
+    status, reason = _verdict(connection, operation, observed_at, held_for)
+    if status is not OperationStatus.APPLIED or operation.action is Action.NOOP:
         memory_id, before = (target.id, target.text) if target else (None, None)
         return write(connection, Entry(operation.action, origin, status, memory_id, None, text, before, reason))
     if target is None:
@@ -141,6 +145,24 @@ def _apply_one(
     if text is None:
         return close(connection, target, MemoryStatus.RETIRED, origin)
     return _update(connection, target, text, origin, observed_at)
+
+
+def _verdict(
+    connection: apsw.Connection, operation: MemoryOperation, observed_at: datetime, held_for: str
+) -> tuple[OperationStatus, str]:
+    """What becomes of a proposal whose text is tidied, and why."""
+    if reason := objection(connection, operation, observed_at):
+        return OperationStatus.REJECTED, reason
+    if not held_for or operation.action is Action.NOOP:
+        return OperationStatus.APPLIED, ""
+    twin = connection.execute(
+        f"SELECT id FROM operation WHERE status = 'held' AND action = ? AND memory_id IS ?"
+        f" AND text IS ? COLLATE NOCASE AND NOT {_SETTLED}",
+        (operation.action, operation.memory_id, operation.text),
+    ).get
+    if twin is not None:
+        return OperationStatus.REJECTED, f"operation {twin}, which is held, proposes this already"
+    return OperationStatus.HELD, held_for
 
 
 def add(connection: apsw.Connection, text: str, origin: Origin, observed_at: datetime) -> Operation:
@@ -176,7 +198,7 @@ def write(connection: apsw.Connection, entry: Entry) -> Operation:
     """Appends a row to the journal."""
     connection.execute(
         "INSERT INTO operation (action, status, memory_id, version, text, text_before, reason, actor, created_at,"
-        " source_message_id, completion, accepts, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " source_message_id, completion, settles, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             entry.action,
             entry.status,
@@ -189,7 +211,7 @@ def write(connection: apsw.Connection, entry: Entry) -> Operation:
             times.to_text(times.now()),
             entry.origin.source_message_id,
             entry.origin.completion,
-            entry.origin.accepts,
+            entry.origin.settles,
             entry.undoes,
         ),
     )
@@ -218,10 +240,19 @@ def operations(
     return [_from_row(row) for row in rows]
 
 
+def to_review(connection: apsw.Connection, limit: int) -> list[Operation]:
+    """The newest proposals that were rejected, or are held and not settled yet; newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM operation WHERE status <> 'applied' AND NOT {_SETTLED} ORDER BY id DESC LIMIT ?",
+        (limit,),
+    )
+    return [_from_row(row) for row in rows]
+
+
 def _from_row(row: tuple[Any, ...]) -> Operation:
     (
         number, action, status, memory_id, text, text_before, reason, actor, created_at, source, completion, undone,
-        accepted,
+        settled,
     ) = row  # fmt: skip
     return Operation(
         number,
@@ -236,5 +267,5 @@ def _from_row(row: tuple[Any, ...]) -> Operation:
         source,
         completion,
         bool(undone),
-        bool(accepted),
+        bool(settled),
     )

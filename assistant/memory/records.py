@@ -100,8 +100,8 @@ class Operation:
     """A row of the journal: what was proposed, and what became of it.
 
     `text` is the memory's text after it, `text_before` the one before; `actor` is "manager", "user", "import" or
-    "undo"; `completion` is the model's raw reply, kept for review. A held one is `accepted` once the user has had it
-    carried out, which is an operation of its own.
+    "undo"; `completion` is the model's raw reply, kept for review. A held one is `settled` once the user has had it
+    carried out or declined it, which is an operation of its own.
     """
 
     id: int
@@ -116,7 +116,7 @@ class Operation:
     source_message_id: int | None
     completion: str | None
     undone: bool
-    accepted: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

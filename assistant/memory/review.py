@@ -1,7 +1,7 @@
-"""Carrying out what was held for review, once the user has accepted it.
+"""Settling what was held for review: the user has it carried out, or declines it.
 
-Promises that an operation is carried out at most once, and only on the memory as it was when it was proposed. Runs
-inside its caller's transaction.
+Promises that a proposal is settled once, that it is carried out only on the memory as it was when it was held, and that
+either is a row of the journal. Runs inside its caller's transaction.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import apsw
 
 from assistant.errors import InputError
 from assistant.memory import conversations, journal, memories
-from assistant.memory.forgetting import PURGED_TEXT
-from assistant.memory.journal import Origin
+from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import Operation
 
@@ -19,28 +18,39 @@ from assistant.memory.records import Operation
 def accept(connection: apsw.Connection, operation_id: int) -> Operation:
     """Carries out a held operation. Raises NotFoundError, or InputError saying why it cannot be."""
     held = journal.operation(connection, operation_id)
-    if reason := _objection(connection, held):
-        raise InputError(f"Operation {operation_id} cannot be accepted: {reason}.")
     proposed = MemoryOperation(held.action, held.memory_id, held.text)
     observed_at = held.created_at
     if held.source_message_id is not None:
         observed_at = conversations.message(connection, held.source_message_id).created_at
-    if reason := journal.objection(connection, proposed, observed_at):
+    reason = _objection(connection, held) or journal.objection(connection, proposed, observed_at)
+    if reason:
         raise InputError(f"Operation {operation_id} cannot be accepted: {reason}.")
-    origin = Origin("user", held.source_message_id, accepts=held.id)
+    origin = Origin("user", held.source_message_id, settles=held.id)
     [done] = journal.apply(connection, [proposed], origin, observed_at)
     return done
 
 
-def _objection(connection: apsw.Connection, held: Operation) -> str:
+def decline(connection: apsw.Connection, operation_id: int) -> Operation:
+    """Settles a held operation without carrying it out. Raises NotFoundError, or InputError if it is not held."""
+    held = journal.operation(connection, operation_id)
+    if reason := _standing(held):
+        raise InputError(f"Operation {operation_id} cannot be declined: {reason}.")
+    origin = Origin("user", held.source_message_id, settles=held.id)
+    return journal.write(connection, Entry(Action.NOOP, origin))
+
+
+def _standing(held: Operation) -> str:
+    """Why there is nothing to settle; "" if there is."""
     if held.status is not OperationStatus.HELD:
         return f"it was {held.status}, not held"
+    return "it has been accepted or declined already" if held.settled else ""
+
+
+def _objection(connection: apsw.Connection, held: Operation) -> str:
+    if reason := _standing(held):
+        return reason
     if held.action is Action.NOOP:
         return "it is a reply that could not be read"
-    if held.accepted:
-        return "it has been accepted already"
-    if held.text == PURGED_TEXT:
-        return "its text was purged"
     target = memories.find(connection, held.memory_id)
     if target is not None and target.text != held.text_before:
         return f"memory {target.id} has changed since"

@@ -110,12 +110,14 @@ CREATE TABLE memory_vector (
 ) STRICT;
 """
 
-_ACCEPTING = """
-ALTER TABLE operation ADD COLUMN accepts INTEGER REFERENCES operation;   -- the held operation that it carries out
-CREATE INDEX operation_by_accepted ON operation (accepts) WHERE accepts IS NOT NULL;
+_SETTLING = """
+-- The held operation that this one carries out, or, as a NOOP, declines.
+ALTER TABLE operation ADD COLUMN settles INTEGER REFERENCES operation;
+CREATE INDEX operation_by_settled ON operation (settles) WHERE settles IS NOT NULL;
+CREATE INDEX operation_not_applied ON operation (id) WHERE status <> 'applied';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ACCEPTING)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING)
 """The statement list that leads from each version to the next; the database's version is how many have run."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -199,6 +200,7 @@ class Session:
         else:
             self._undos.append(undo.id)
         self._post(events.Undone(operation_id, undo, is_redo))
+        self._slow.put(self._index)
 
     def _redo(self) -> None:
         if self._undos:
@@ -213,6 +215,7 @@ class Session:
             self._post(events.Failed(error))
             return
         self._post(events.Accepted(operation_id, operation))
+        self._slow.put(self._index)
 
     def _load_earlier(self, before_id: int) -> None:
         try:
@@ -282,6 +285,12 @@ class Session:
             self._post_standing()
         except RecollectError as error:
             self._post(events.Failed(error))
+
+    def _index(self) -> None:
+        """Lets what was brought back or carried out be found by its meaning. Without an embedder it can wait."""
+        with suppress(RecollectError):
+            while self._opened.index_pending():
+                pass
 
     def _tell_receipt(self, receipt: Receipt) -> None:
         self._post(events.Remembered(receipt.message_id, receipt.operations))

@@ -41,6 +41,12 @@ def test_a_seed_repeats_a_sampled_completion_and_another_seed_does_not(engine: E
     assert sample(1) != sample(2)
 
 
+def test_how_sure_the_model_was_comes_with_the_completion(engine: Engine) -> None:
+    free = engine.generate(Agent.MANAGER, PROMPT, max_tokens=20)
+    forced = engine.generate(Agent.MANAGER, PROMPT, grammar='root ::= "qx"{10}', max_tokens=20)
+    assert 0.0 < forced.confidence < free.confidence < 1.0
+
+
 def test_the_streamed_pieces_make_up_the_text(engine: Engine) -> None:
     pieces: list[str] = []
     done = engine.generate(Agent.ANSWER, PROMPT, max_tokens=50, temperature=1.0, seed=3, on_text=pieces.append)

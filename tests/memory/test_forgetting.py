@@ -50,6 +50,21 @@ def test_a_purge_leaves_no_word_of_the_text_in_any_file(told: MemoryBank, path: 
     assert b"user likes tea" in after
 
 
+def test_a_purge_reaches_the_reply_of_which_a_held_operation_was_accepted(bank: MemoryBank, path: Path) -> None:
+    [held] = bank.apply(
+        [adding(SECRET)],
+        actor="manager",
+        observed_at=NOON,
+        completion="ADD: User keeps  zanzibarine\xa0notes",
+        held_for="the model was not sure",
+    )
+    memory_id = bank.accept(held.id).memory_id
+    assert WORDS[0] in bytes_on_disk(path)
+    assert memory_id is not None
+    bank.forget(memory_id, purge=True)
+    assert WORDS[0] not in bytes_on_disk(path)
+
+
 def test_a_purge_leaves_nothing_of_many_and_long_texts(bank: MemoryBank, path: Path) -> None:
     marks = [f"mark{i:04}x" for i in range(60)]
     for mark in marks:

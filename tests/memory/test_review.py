@@ -28,7 +28,7 @@ def test_what_is_held_changes_nothing_until_it_is_accepted(bank: MemoryBank) -> 
     assert (done.action, done.status, done.actor, done.source_message_id) == ("ADD", "applied", "user", message.id)
     [memory] = bank.memories()
     assert (memory.text, memory.observed_at, memory.source_message_id) == (TEA, NOON, message.id)
-    assert [o.accepted for o in bank.operations(status=OperationStatus.HELD)] == [True]
+    assert [o.settled for o in bank.operations(status=OperationStatus.HELD)] == [True]
 
 
 def test_a_held_update_and_a_held_delete_are_carried_out_on_their_memory(bank: MemoryBank) -> None:
@@ -46,15 +46,63 @@ def test_nothing_to_do_is_not_held_and_what_is_impossible_is_rejected_as_ever(ba
     assert (noop.status, unknown.status, unknown.reason) == ("applied", "rejected", "there is no memory 7")
 
 
-def test_it_is_accepted_once_and_again_after_an_undo(bank: MemoryBank) -> None:
+def test_it_is_settled_once_and_an_undo_of_it_is_redone_like_any_other(bank: MemoryBank) -> None:
     [operation] = held(bank, adding(TEA))
     done = bank.accept(operation.id)
-    with pytest.raises(InputError, match="has been accepted already"):
-        bank.accept(operation.id)
-    bank.undo(done.id)
+    undone = bank.undo(done.id)
     assert texts(bank) == []
-    bank.accept(operation.id)
+    for settle in (bank.accept, bank.decline):
+        with pytest.raises(InputError, match="has been accepted or declined already"):
+            settle(operation.id)
+    assert bank.to_review() == []
+    bank.undo(undone.id)
     assert texts(bank) == [TEA]
+
+
+def test_what_is_declined_is_never_done_and_not_asked_about_again(bank: MemoryBank) -> None:
+    [operation] = held(bank, adding(TEA))
+    unread = bank.hold("Hm.", "not an operation", source_message_id=None)
+    assert [o.id for o in bank.to_review()] == [unread.id, operation.id]
+    for number in (operation.id, unread.id):
+        declined = bank.decline(number)
+        assert (declined.action, declined.actor, declined.status) == ("NOOP", "user", "applied")
+    assert bank.to_review() == []
+    assert texts(bank) == []
+    with pytest.raises(InputError, match="cannot be declined: it was applied, not held"):
+        bank.decline(declined.id)
+
+
+def test_the_same_is_not_held_twice(bank: MemoryBank) -> None:
+    memory = bank.add(COFFEE)
+    first, delete = held(bank, adding(TEA), deleting(memory.id))
+    for operation, before in zip(held(bank, adding(TEA.upper()), deleting(memory.id)), (first, delete), strict=True):
+        assert operation.status == "rejected"
+        assert operation.reason == f"operation {before.id}, which is held, proposes this already"
+    bank.decline(first.id)
+    assert held(bank, adding(TEA))[0].status == "held"
+
+
+def test_open_proposals_are_not_hidden_by_settled_ones(bank: MemoryBank) -> None:
+    [old] = held(bank, adding(TEA))
+    for i in range(3):
+        bank.accept(held(bank, adding(f"User likes tea number {i}."))[0].id)
+    assert [o.id for o in bank.to_review(limit=1)] == [old.id]
+
+
+def test_a_reply_on_a_memory_that_has_changed_is_held_as_a_whole(bank: MemoryBank) -> None:
+    oslo = bank.add("User lives in Oslo.")
+    bank.apply([updating(oslo.id, "User lives in Bergen.")], actor="user", observed_at=NOON)
+    reply = [deleting(oslo.id), adding("User lives in Rome.")]
+    done = bank.apply(reply, actor="manager", observed_at=NOON, seen=[oslo])
+    assert [(o.status, o.reason) for o in done] == [("held", f"memory {oslo.id} has changed since it was read")] * 2
+
+
+def test_a_memory_that_says_what_it_said_has_not_changed(bank: MemoryBank) -> None:
+    oslo = bank.add("User lives in Oslo.")
+    bank.undo(bank.undo(bank.apply([updating(oslo.id, "Rome")], actor="manager", observed_at=NOON)[0].id).id)
+    bank.undo()
+    reply = [updating(oslo.id, "User lives in Lima."), deleting(oslo.id)]
+    assert [o.status for o in bank.apply(reply, actor="manager", observed_at=NOON, seen=[oslo])] == ["applied"] * 2
 
 
 def test_a_memory_that_has_changed_since_is_left_alone(bank: MemoryBank) -> None:
@@ -92,7 +140,10 @@ def test_only_an_operation_that_was_held_can_be_accepted(bank: MemoryBank) -> No
 def test_a_purged_text_does_not_come_back_as_a_held_one(bank: MemoryBank) -> None:
     [operation] = held(bank, adding(TEA))
     bank.forget(bank.add(TEA).id, purge=True)
-    with pytest.raises(InputError, match="its text was purged"):
+    assert [(o.id, o.status, o.text, o.reason) for o in bank.to_review()] == [
+        (operation.id, "rejected", "(purged)", "(purged)")
+    ]
+    with pytest.raises(InputError, match="it was rejected, not held"):
         bank.accept(operation.id)
 
 

@@ -46,7 +46,7 @@ def test_every_earlier_schema_is_brought_up_to_date(path: Path, version: int) ->
     with MemoryBank.open(path) as bank:
         bank.add("User likes tea")
         assert [hit.memory and hit.memory.text for hit in bank.search("tea")] == ["User likes tea"]
-        assert [operation.accepted for operation in bank.operations()] == [False]
+        assert [operation.settled for operation in bank.operations()] == [False]
 
 
 def test_a_migration_keeps_what_is_there_and_a_copy_of_the_file_before(path: Path) -> None:

@@ -23,9 +23,9 @@ OPEN_POOLS = (
     "instruments", "languages", "cars", "appointments",
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
+# Each file is split for itself, so that a new one moves no line of an old one to another split.
 PLAIN_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml")
 CHATTY_FILES = ("chatty.toml",)
-"""Each is split for itself, so that a new file moves no line of an old one to another split."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
 ASSISTANTS_OWN = "replies"

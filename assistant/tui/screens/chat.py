@@ -222,6 +222,7 @@ class ChatScreen(Screen[None]):
     def _accepted(self, event: events.Accepted) -> None:
         self._status.say(describe(event.operation).plain)
         self._transcript.follow_acceptance(event.operation_id, event.operation)
+        self._composer.focus()  # A second Enter must not undo it.
 
     @on(events.Failed)
     async def _failed(self, event: events.Failed) -> None:

@@ -26,7 +26,7 @@ class Receipt(ActionLine):
         """Whether it is an operation that was held, and that the user may have carried out."""
         operation = self.operation
         is_held = operation.status is OperationStatus.HELD and operation.action is not Action.NOOP
-        return is_held and not operation.accepted
+        return is_held and not operation.settled
 
     def follow_acceptance(self, operation_id: int, operation: Operation) -> bool:
         """Becomes the receipt of `operation` if that carried out this one. Says whether it did."""
@@ -80,9 +80,9 @@ _DONE = {Action.ADD: "remembered", Action.UPDATE: "updated", Action.DELETE: "let
 
 
 def is_worth_telling(operation: Operation) -> bool:
-    """Whether an operation says anything to the user: not if it found nothing to do, or another row carried it out."""
+    """Whether an operation says anything to the user: not if it found nothing to do, or another row settled it."""
     found_nothing = operation.action is Action.NOOP and operation.status is OperationStatus.APPLIED
-    return not found_nothing and not operation.accepted
+    return not found_nothing and not operation.settled
 
 
 def describe(operation: Operation) -> Content:
@@ -93,7 +93,7 @@ def describe(operation: Operation) -> Content:
         case OperationStatus.HELD, Action.NOOP:
             return _labelled("kept for review", content(operation.reason or (operation.completion or "")))
         case OperationStatus.HELD, action:
-            return _labelled(f"not sure, {_VERBS[action]}", _change(operation))
+            return _labelled(f"held ({operation.reason}), {_VERBS[action]}", _change(operation))
         case OperationStatus.REJECTED, _:
             return _labelled("not remembered", Content.assemble(text or before, " (", content(operation.reason), ")"))
         case _, Action.NOOP:
