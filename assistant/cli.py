@@ -176,10 +176,12 @@ def _add_memory(commands: _Commands) -> None:
     undo.add_argument(
         "operation", nargs="?", type=int, metavar="OPERATION", help="its number; without one, the newest that stands"
     )
-    accept = _add(actions, "accept", "carry out an operation that was held for review")
-    accept.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
-    decline = _add(actions, "decline", "settle an operation that was held for review without carrying it out")
-    decline.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
+    for name, what in (
+        ("accept", "carry out an operation that was held for review"),
+        ("decline", "settle an operation that was held for review without carrying it out"),
+    ):
+        settle = _add(actions, name, what)
+        settle.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
     review = _add(actions, "review", "show replies and operations that were not carried out, with the reasons")
     review.add_argument("--all", action="store_true", help="the whole journal")
     review.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")

@@ -199,8 +199,7 @@ class _Telling:
                 del self._ids[change.before.key]
             if change.after is not None:
                 self._ids[change.after.key] = by_text[change.after.text]
-        while self._bank.index_pending():
-            pass
+        self._bank.index_all()
 
     def _count_doubt(self, turn: Turn, done: list[Operation]) -> None:
         proposed = [operation for operation in done if operation.action is not Action.NOOP]

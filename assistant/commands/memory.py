@@ -57,8 +57,7 @@ def search(args: argparse.Namespace, open_models: OpenModels) -> None:
             # A model that cannot be started is no reason to find nothing: then search is by text.
             with suppress(EngineError):
                 bank.embedder = stack.enter_context(open_models(paths)).embedder
-                while bank.index_pending():
-                    pass
+                bank.index_all()
         hits = bank.search(query, limit=args.limit, kinds=(ItemKind.MEMORY,))
         mode = bank.search_mode
     found = [(hit, hit.memory) for hit in hits if hit.memory is not None]
@@ -92,42 +91,36 @@ def forget(args: argparse.Namespace) -> None:
         if args.purge and not args.yes and not confirm(question):
             raise InterruptedByUser("Nothing was forgotten.")
         operation = bank.forget(memory.id, purge=args.purge)
-    if args.json:
-        output.print_json(operation_json(operation))
-    elif args.purge:
-        output.print_note(f"Memory {memory.id} is wiped.")
-    else:
-        output.print_note(operation_line(operation))
+    _print(args, operation, f"Memory {memory.id} is wiped." if args.purge else "")
 
 
 def undo(args: argparse.Namespace) -> None:
     """Takes an operation back, the newest that stands if none is named."""
     with open_bank(data_folder()) as bank:
         operation = bank.undo(args.operation)
-    if args.json:
-        output.print_json(operation_json(operation))
-    else:
-        output.print_note(operation_line(operation))
+    _print(args, operation)
 
 
 def accept(args: argparse.Namespace) -> None:
     """Carries out an operation that was held."""
     with open_bank(data_folder()) as bank:
         operation = bank.accept(args.operation)
-    if args.json:
-        output.print_json(operation_json(operation))
-    else:
-        output.print_note(operation_line(operation))
+    _print(args, operation)
 
 
 def decline(args: argparse.Namespace) -> None:
     """Settles an operation that was held without carrying it out."""
     with open_bank(data_folder()) as bank:
         operation = bank.decline(args.operation)
+    _print(args, operation, f"Operation {args.operation} is declined.")
+
+
+def _print(args: argparse.Namespace, operation: Operation, note: str = "") -> None:
+    """Prints what was done: as data for scripts, or as a note for people, which says what became of the operation."""
     if args.json:
         output.print_json(operation_json(operation))
     else:
-        output.print_note(f"Operation {args.operation} is declined.")
+        output.print_note(note or operation_line(operation))
 
 
 def review(args: argparse.Namespace) -> None:

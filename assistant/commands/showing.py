@@ -9,6 +9,8 @@ from assistant.memory.bank import Memory, MemoryStatus, Operation
 from assistant.memory.operations import Action, OperationStatus
 
 LONGEST_LINE = 400
+_DONE = {Action.ADD: "remembered", Action.UPDATE: "updated", Action.DELETE: "no longer remembered"}
+_WOULD = {Action.ADD: "remember", Action.UPDATE: "update", Action.DELETE: "let go of"}
 
 
 def shortened(text: str) -> str:
@@ -69,24 +71,24 @@ def operation_line(operation: Operation) -> str:
 
 def _proposal(operation: Operation) -> str:
     """What a held operation would do."""
-    before, after = shortened(operation.text_before or ""), shortened(operation.text or "")
-    match operation.action:
-        case Action.UPDATE:
-            return f"update {before} → {after}"
-        case Action.DELETE:
-            return f"let go of {before}"
-        case _:
-            return f"remember {after}"
+    return f"{_WOULD[operation.action]} {_subject(operation)}"
 
 
 def _change(operation: Operation) -> str:
+    """What an operation did, or would have done."""
+    if operation.action is Action.NOOP:
+        return "nothing to remember"
+    names_none = operation.action is Action.UPDATE and not operation.text_before
+    return f"{'update' if names_none else _DONE[operation.action]}: {_subject(operation)}"
+
+
+def _subject(operation: Operation) -> str:
+    """The text that an operation is about; of an UPDATE the one before as well."""
     before, after = shortened(operation.text_before or ""), shortened(operation.text or "")
     match operation.action:
-        case Action.ADD:
-            return f"remembered: {after}"
         case Action.UPDATE:
-            return f"updated: {before} → {after}" if before else f"update: {after}"
+            return f"{before} → {after}" if before else after
         case Action.DELETE:
-            return f"no longer remembered: {before or operation.memory_id}"
-        case Action.NOOP:
-            return "nothing to remember"
+            return before or str(operation.memory_id)
+        case _:
+            return after

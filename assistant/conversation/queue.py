@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from assistant.agents.generation import USUAL_TRAITS, FinishReason, ModelTraits
@@ -149,11 +150,8 @@ class ManagerQueue:
 
     def _index(self) -> None:
         """Gives vectors to what has none yet. Without an embedder that works search is by text, so it can wait."""
-        try:
-            while self._bank.index_pending():
-                pass
-        except EngineError:
-            return
+        with suppress(EngineError):
+            self._bank.index_all()
 
 
 def _with_real_id(operation: MemoryOperation, offered: list[Memory]) -> MemoryOperation:

@@ -350,6 +350,11 @@ class MemoryBank:
         self._embedder_failed = False
         return vectors.Query(embedder.name, vector)
 
+    def index_all(self) -> None:
+        """Makes vectors for all memories that have none. Raises EngineError if the embedder fails."""
+        while self.index_pending():
+            pass
+
     def index_pending(self, batch: int = 32) -> int:
         """Makes vectors for up to `batch` memories that have none, and says for how many; 0 if all have one.
 

@@ -18,15 +18,16 @@ from assistant.memory.records import Operation
 def accept(connection: apsw.Connection, operation_id: int) -> Operation:
     """Carries out a held operation. Raises NotFoundError, or InputError saying why it cannot be."""
     held = journal.operation(connection, operation_id)
-    proposed = MemoryOperation(held.action, held.memory_id, held.text)
+    if reason := _objection(connection, held):
+        raise InputError(f"Operation {operation_id} cannot be accepted: {reason}.")
     observed_at = held.created_at
     if held.source_message_id is not None:
         observed_at = conversations.message(connection, held.source_message_id).created_at
-    reason = _objection(connection, held) or journal.objection(connection, proposed, observed_at)
-    if reason:
-        raise InputError(f"Operation {operation_id} cannot be accepted: {reason}.")
+    proposed = MemoryOperation(held.action, held.memory_id, held.text)
     origin = Origin("user", held.source_message_id, settles=held.id)
     [done] = journal.apply(connection, [proposed], origin, observed_at)
+    if done.status is OperationStatus.REJECTED:  # The caller's transaction takes its row back as well.
+        raise InputError(f"Operation {operation_id} cannot be accepted: {done.reason}.")
     return done
 
 

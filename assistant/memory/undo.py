@@ -27,7 +27,6 @@ class _Target:
 
     operation: Operation
     version: int
-    undoes: int | None
     memory: Memory
 
 
@@ -94,7 +93,7 @@ def _target(connection: apsw.Connection, operation_id: int) -> _Target:
             f"Operation {operation_id} cannot be undone: memory {memory.id} has changed since.",
             "Undo the later change first.",
         )
-    return _Target(operation, version, undoes, memory)
+    return _Target(operation, version, memory)
 
 
 def _state_before(connection: apsw.Connection, target: _Target) -> State:

@@ -289,8 +289,7 @@ class Session:
     def _index(self) -> None:
         """Lets what was brought back or carried out be found by its meaning. Without an embedder it can wait."""
         with suppress(RecollectError):
-            while self._opened.index_pending():
-                pass
+            self._opened.index_all()
 
     def _tell_receipt(self, receipt: Receipt) -> None:
         self._post(events.Remembered(receipt.message_id, receipt.operations))

@@ -120,10 +120,12 @@ def test_what_cannot_be_done_any_more_says_why(bank: MemoryBank) -> None:
     [add] = held(bank, adding(COFFEE))
     bank.forget(memory.id)
     bank.add(COFFEE)
+    journal = bank.operations()
     with pytest.raises(InputError, match=f"memory {memory.id} is forgotten"):
         bank.accept(delete.id)
     with pytest.raises(InputError, match="already says this"):
         bank.accept(add.id)
+    assert bank.operations() == journal, "a refusal leaves no trace"
 
 
 def test_only_an_operation_that_was_held_can_be_accepted(bank: MemoryBank) -> None:
