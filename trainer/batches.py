@@ -202,16 +202,22 @@ def _repeat(encoder: Encoder, rng: Random) -> Document:
 
 
 def _pack(documents: Iterator[Document], waiting: list[Document], length: int) -> list[Document]:
-    """A row of documents: the longest of those waiting that still fits, again and again. Refills `waiting`."""
+    """A row of documents: the longest of those waiting that still fits, again and again. Refills `waiting`.
+
+    Where none fits any more, one is cut to as many of its examples as do; the others are lost.
+    """
     row: list[Document] = []
     room = length
     while True:
         while len(waiting) < WAITING:
             waiting.append(next(documents))
-        fitting = [d for d in waiting if len(d) <= room]
-        if not fitting:
-            return row
-        chosen = waiting[0] if not row and waiting[0] in fitting else max(fitting, key=len)
-        waiting.remove(chosen)
-        row.append(chosen)
-        room -= len(chosen)
+        fitting = [i for i, d in enumerate(waiting) if len(d) <= room]
+        chosen = 0 if not row and 0 in fitting else max(fitting, key=lambda i: len(waiting[i]), default=None)
+        if chosen is None:
+            cut = [d.at_most(room) for d in waiting]
+            chosen = max((i for i, d in enumerate(cut) if d is not None), key=lambda i: len(cut[i] or ()), default=None)
+            if chosen is None:
+                return row
+            waiting[chosen] = cut[chosen]
+        row.append(waiting.pop(chosen))
+        room -= len(row[-1])

@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
@@ -29,13 +27,16 @@ UNIT_LOGITS = 0.06
 ADAM_EPSILON = 1e-5
 """Large, so that the embeddings of rare tokens stay where they are: at the usual 1e-8 the faint gradients that all of
 them get, and that point the same way, would make them alike, and what is alike cannot be told apart to be copied."""
+PLACES = 256
+BARRED = -30_000.0
+"""Added to the logit of what may not be attended to; within bfloat16, and e to it is 0."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 30_000
+    steps: int = 20_000
     tokens_a_step: int = 2048
     row: int = 384
     long_row: int = 512
@@ -56,7 +57,7 @@ class Schedule:
     late_from: float = 0.5
     """After this share of the steps, more messages tell of two facts."""
     steps_a_shard: int = 32
-    check_every: int = 500
+    check_every: int = 1_000
     save_every: int = 250
 
     def factor(self, step: int) -> float:
@@ -82,7 +83,7 @@ def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
         vocab_size=vocabulary,
         hidden_size=256,
         intermediate_size=768,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=2048,
@@ -128,7 +129,12 @@ class Trainer:
         self.optimisers = optimisers(model, schedule)
         self.step = 0
         self.seconds = 0.0
-        self._forward: Callable[..., Any] = torch.compile(model.model) if compiled else model.model
+        # Attention written out, which compiling fuses: PyTorch's own for the CPU is slow backwards, a quarter of a step.
+        model.set_attn_implementation("eager")
+        self._loss: Callable[..., torch.Tensor] = (
+            torch.compile(self._loss_at, dynamic=False) if compiled else self._loss_at
+        )
+        self._forward: Callable[..., torch.Tensor] = torch.compile(self._hidden) if compiled else self._hidden
         folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._load()
@@ -187,30 +193,57 @@ class Trainer:
         for optimiser, rate in zip(self.optimisers, (schedule.muon_rate, schedule.adam_rate), strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * schedule.factor(self.step)
+        index, labels, weights = self._predicted(rows)
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = self._hidden(rows)
-            loss = self._loss_at(hidden, rows.labels, rows.labels != IGNORED)
-            prompt_loss = self._loss_at(hidden, rows.tokens.roll(-1, 1), self._some_prompt_tokens(rows))
-        (loss + schedule.prompt_weight * prompt_loss).backward()
+            loss, on_completions = self._loss(rows.tokens, rows.positions, rows.mask(), index, labels, weights)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return loss.item()
+        return on_completions.item()
 
-    def _loss_at(self, hidden: torch.Tensor, labels: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy at the places that `where`, (rows, length) bool, names."""
-        index = where.flatten().nonzero()[:, 0]  # Selecting by a mask has a slow backward pass on the CPU.
-        logits = self.model.lm_head(hidden.flatten(0, 1).index_select(0, index))
-        return F.cross_entropy(logits.float(), labels.flatten()[index])
+    def _predicted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The places, in the flattened rows, that are predicted from, what follows each, and the weights of the losses.
 
-    def _hidden(self, rows: Rows) -> torch.Tensor:
+        Completions weigh 1 together, the chosen tokens of prompts `prompt_weight`. Places of weight 0 fill up to a multiple
+        of `PLACES`, so that one compiled function serves nearly all steps. weights: (2, places), the second row for
+        completions alone.
+        """
+        completions = (rows.labels != IGNORED).flatten().nonzero()[:, 0]
+        prompts = self._some_prompt_tokens(rows).flatten().nonzero()[:, 0]
+        used = len(completions) + len(prompts)
+        index = torch.cat([completions, prompts, completions.new_zeros(-used % PLACES)])
+        labels = torch.where(rows.labels == IGNORED, rows.tokens.roll(-1, 1), rows.labels).flatten()[index]
+        weights = torch.zeros(2, len(index))
+        weights[:, : len(completions)] = 1 / max(1, len(completions))
+        weights[0, len(completions) : used] = self.schedule.prompt_weight / max(1, len(prompts))
+        return index, labels, weights
+
+    def _loss_at(
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        mask: torch.Tensor,
+        index: torch.Tensor,
+        labels: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> torch.Tensor:
+        """(2,) the cross-entropies at the places `index`, summed with each row of `weights`."""
+        hidden = self._hidden(tokens, positions, mask)
+        logits = self.model.lm_head(hidden.flatten(0, 1)[index]).float()
+        # Written out, because this fuses and cross_entropy does not.
+        losses = logits.logsumexp(-1) - logits.gather(1, labels[:, None])[:, 0]
+        return (weights * losses).sum(-1)
+
+    def _hidden(self, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """(rows, length, hidden size): what the head turns into logits."""
-        mask = {"full_attention": rows.mask()}
-        forward = self._forward(
-            input_ids=rows.tokens, attention_mask=mask, position_ids=rows.positions, use_cache=False
+        barred = torch.where(mask, 0.0, BARRED).to(torch.bfloat16)
+        forward = self.model.model(
+            input_ids=tokens, attention_mask={"full_attention": barred}, position_ids=positions, use_cache=False
         )
-        return forward.last_hidden_state
+        hidden: torch.Tensor = forward.last_hidden_state
+        return hidden
 
     def _some_prompt_tokens(self, rows: Rows) -> torch.Tensor:
         """(rows, length) bool: a tenth, at random but the same for the same step, of the places inside prompts."""
@@ -234,7 +267,8 @@ class Trainer:
             part = rows[at : at + batch]
             with torch.autocast("cpu", torch.bfloat16):
                 asked = part.labels != IGNORED
-                guesses = self.model.lm_head(self._hidden(part)[asked]).argmax(-1)
+                hidden = self._forward(part.tokens, part.positions, part.mask())
+                guesses = self.model.lm_head(hidden[asked]).argmax(-1)
             right = torch.ones_like(part.tokens, dtype=torch.bool)
             right[asked] = guesses == part.labels[asked]
             for r in range(len(part.tokens)):

@@ -22,7 +22,8 @@ DEFAULT_SPEAKER = "User"
 
 def one_line(text: str) -> str:
     """`text` with every run of whitespace and control characters as a single space."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    seen = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(seen.split())
 
 
 def offered(memories: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ class Shares:
 USUAL = Shares()
 """What models are measured on."""
 IN_TRAINING = Shares(
-    idle=0.15, named=0.45, paired=0.12, asked=0.6, turned=0.6, invented=0.5, spliced=0.5, roughened=0.2
+    idle=0.15, named=0.45, paired=0.12, asked=0.7, turned=0.5, invented=0.5, spliced=0.5, roughened=0.2
 )
 LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.2)
 """Two facts at once are learned when one at a time is known."""

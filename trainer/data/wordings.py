@@ -24,7 +24,9 @@ OPEN_POOLS = (
 )  # fmt: skip
 CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
 # Each file is split for itself, so that a new one moves no line of an old one to another split.
-PLAIN_FILES = ("person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml")
+PLAIN_FILES = (
+    "person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml", "asked.toml",
+)  # fmt: skip
 CHATTY_FILES = ("chatty.toml",)
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
