@@ -129,12 +129,13 @@ class Trainer:
         self.optimisers = optimisers(model, schedule)
         self.step = 0
         self.seconds = 0.0
-        # Attention written out, which compiling fuses: PyTorch's own for the CPU is slow backwards, a quarter of a step.
+        # Attention written out, which compiling fuses: PyTorch's own for the CPU takes a quarter of a step backwards.
         model.set_attn_implementation("eager")
-        self._loss: Callable[..., torch.Tensor] = (
-            torch.compile(self._loss_at, dynamic=False) if compiled else self._loss_at
-        )
-        self._forward: Callable[..., torch.Tensor] = torch.compile(self._hidden) if compiled else self._hidden
+        self._loss: Callable[..., torch.Tensor] = self._loss_at
+        self._forward: Callable[..., torch.Tensor] = self._hidden
+        if compiled:
+            self._loss = torch.compile(self._loss_at, dynamic=False)
+            self._forward = torch.compile(self._hidden)
         folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._load()
@@ -206,9 +207,9 @@ class Trainer:
     def _predicted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The places, in the flattened rows, that are predicted from, what follows each, and the weights of the losses.
 
-        Completions weigh 1 together, the chosen tokens of prompts `prompt_weight`. Places of weight 0 fill up to a multiple
-        of `PLACES`, so that one compiled function serves nearly all steps. weights: (2, places), the second row for
-        completions alone.
+        Completions weigh 1 together, the chosen tokens of prompts `prompt_weight`. Places of weight 0 fill up to a
+        multiple of `PLACES`, so that one compiled function serves nearly all steps. The weights are (2, places), the
+        second row for completions alone.
         """
         completions = (rows.labels != IGNORED).flatten().nonzero()[:, 0]
         prompts = self._some_prompt_tokens(rows).flatten().nonzero()[:, 0]

@@ -109,7 +109,7 @@ def test_an_example_is_exact_only_if_every_token_is(tmp_path: Path, encoder: Enc
 
     asked = rows.labels != IGNORED
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        guesses = trainer.model.lm_head(trainer._hidden(rows)[asked]).argmax(-1)
+        guesses = trainer.model.lm_head(trainer._hidden(rows.tokens, rows.positions, rows.mask())[asked]).argmax(-1)
     rows.labels[asked] = guesses
     assert trainer.exact(rows) == [[True] * count for count in examples]
 
