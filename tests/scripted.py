@@ -91,6 +91,7 @@ class ScriptedGenerator:
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
         cancel: threading.Event | None = None,
+        seed: int | None = None,
     ) -> Completion:
         call = Call(agent, tuple(prompt), grammar)
         self.calls.append(call)

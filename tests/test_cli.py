@@ -316,10 +316,10 @@ def test_what_earlier_messages_leave_to_decide_is_said(bank, capsys):
 
 
 def test_the_bound_of_the_manifest_reaches_the_queue(tmp_path, monkeypatch):
-    model = replace(shipped_model(), traits=ModelTraits(3, 0.75))
+    model = replace(shipped_model(), traits=ModelTraits(3, 0.75, 0.5))
     monkeypatch.setattr(opening, "shipped_model", lambda: model)
     with opening.open_models(Paths(tmp_path)) as models:
-        assert models.traits == ModelTraits(3, 0.75)
+        assert models.traits == ModelTraits(3, 0.75, 0.5)
 
 
 def test_what_the_model_was_not_sure_of_is_held_and_said_so(bank, capsys):

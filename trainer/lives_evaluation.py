@@ -19,6 +19,7 @@ from typing import Any
 from assistant.agents.answer import AnswerAgent
 from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, Generator, ModelTraits
 from assistant.agents.manager import MemoryManager
+from assistant.agents.reconsidering import Reconsidering
 from assistant.conversation.chat import Chat, related
 from assistant.conversation.queue import ManagerQueue
 from assistant.memory.bank import Embedder, MemoryBank, Message, Operation
@@ -138,6 +139,7 @@ class _Telling:
     def __init__(self, bank: MemoryBank, generator: Generator, traits: ModelTraits, scores: Scores) -> None:
         self._bank = bank
         self._traits = traits
+        generator = Reconsidering(generator, traits.reconsider_below)
         self._manager = _Watched(generator)
         self._queue = ManagerQueue(bank, MemoryManager(self._manager), traits=traits)
         self._chat = Chat(bank, AnswerAgent(generator), traits=traits)

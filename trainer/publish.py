@@ -25,7 +25,7 @@ LICENCE = "Apache-2.0"
 CONTEXT = 1024
 MOST_BYTES = 25_000_000
 TEST_LIVES = 40
-TRAITS = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.92)
+TRAITS = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.92, reconsider_below=0.97)
 """The confidence is that below which 1 in 100 of the right proposals lie on dev (`lives --split dev --doubts`)."""
 
 
@@ -92,6 +92,7 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
         f'template = "{TEMPLATE}"',
         f"memories_offered = {TRAITS.memories_offered}",
         f"least_confidence = {TRAITS.least_confidence}",
+        f"reconsider_below = {TRAITS.reconsider_below}",
         "",
         "[model.scores]",
         *(f"{name} = {share:.4f}" for name, share in scores.items()),

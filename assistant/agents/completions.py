@@ -124,7 +124,10 @@ def _memory_rule(memories: Sequence[str]) -> str:
 
 
 def parse_operations(completion: str, memories: Sequence[str]) -> tuple[MemoryOperation, ...] | Malformed:
-    """The operations a manager's completion asks for, with short ids; one NOOP if it asks for none."""
+    """The operations a manager's completion asks for, with short ids; one NOOP if it asks for none.
+
+    What it asks for twice counts once.
+    """
     text = completion.strip(_BLANK)
     if text == Action.NOOP:
         return (MemoryOperation(Action.NOOP),)
@@ -137,7 +140,7 @@ def parse_operations(completion: str, memories: Sequence[str]) -> tuple[MemoryOp
         operations.append(read)
     if len(operations) > MAX_OPERATIONS:
         return Malformed(completion, f"{len(operations)} operations are more than the {MAX_OPERATIONS} allowed at once")
-    return tuple(operations)
+    return tuple(dict.fromkeys(operations))
 
 
 def _operation(lines: list[str], memories: Sequence[str]) -> MemoryOperation | str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,17 +57,24 @@ class Completion:
     seconds: float = 0.0
     confidence: float = 1.0
 
+    @property
+    def log_probability(self) -> float:
+        """The logarithm of the probability that the model gave the whole text, its end included."""
+        return (self.completion_tokens + 1) * math.log(max(self.confidence, sys.float_info.min))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelTraits:
     """What must be known of a model to work with it.
 
     `memories_offered` is how many memories it was trained to be shown at once. What its manager proposes with a
-    confidence below `least_confidence` is more often wrong than right.
+    confidence below `least_confidence` is more often wrong than right. Of completions with a confidence below
+    `reconsider_below`, other drafts are worth their time.
     """
 
     memories_offered: int = 8
     least_confidence: float = 0.0
+    reconsider_below: float = 0.0
 
 
 USUAL_TRAITS = ModelTraits()
@@ -73,7 +82,7 @@ USUAL_TRAITS = ModelTraits()
 
 
 class Generator(Protocol):
-    """Generates text for an agent. Greedy unless `temperature` is above 0.
+    """Generates text for an agent. Greedy unless `temperature` is above 0, then repeatable by `seed`.
 
     `grammar` is GBNF; `on_text` gets each new piece as it comes; setting `cancel` ends the generation within one token
     with `FinishReason.CANCELLED` and the text so far.
@@ -89,4 +98,5 @@ class Generator(Protocol):
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
         cancel: threading.Event | None = None,
+        seed: int | None = None,
     ) -> Completion: ...

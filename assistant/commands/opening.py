@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from assistant.agents.generation import Generator, ModelTraits
+from assistant.agents.reconsidering import Reconsidering
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import shipped_model
 from assistant.memory.bank import Embedder, MemoryBank
@@ -39,7 +40,9 @@ def open_models(paths: Paths) -> Iterator[Models]:
     """The shipped model, beginning to load in a process of its own, which ends with the `with` block."""
     with start_engine(paths) as engine:
         embedder = engine if paths.embedder.exists() else None
-        yield Models(engine, embedder, shipped_model().traits, lambda: engine.ready(LOAD_SECONDS))
+        traits = shipped_model().traits
+        generator = Reconsidering(engine, traits.reconsider_below)
+        yield Models(generator, embedder, traits, lambda: engine.ready(LOAD_SECONDS))
 
 
 def start_engine(paths: Paths) -> Engine:

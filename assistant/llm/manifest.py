@@ -119,7 +119,11 @@ def _model(entry: Any, folder: Path) -> ModelFile:
         size=int(entry["size"]),
         sha256=entry["sha256"],
         context=int(entry["context"]),
-        traits=ModelTraits(int(entry["memories_offered"]), float(entry.get("least_confidence", 0.0))),
+        traits=ModelTraits(
+            int(entry["memories_offered"]),
+            float(entry.get("least_confidence", 0.0)),
+            float(entry.get("reconsider_below", 0.0)),
+        ),
         parents=tuple(entry.get("parents", ())),
         command=entry.get("command", ""),
         seed=entry.get("seed"),

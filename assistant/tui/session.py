@@ -249,13 +249,19 @@ class Session:
             self._post(events.EngineReady())
         return self._engine
 
+    def _generator(self) -> Generator:
+        """The engine, as the model's traits want it to be used. Raises EngineError."""
+        from assistant.agents.reconsidering import Reconsidering
+
+        return Reconsidering(self._ready_engine(), self._traits.reconsider_below)
+
     def _answer(self, message: Message, stop: threading.Event) -> None:
         from assistant.agents.answer import AnswerAgent
         from assistant.conversation.chat import Chat
 
         self._pieces.clear()
         try:
-            chat = Chat(self._opened, AnswerAgent(self._ready_engine()), traits=self._traits)
+            chat = Chat(self._opened, AnswerAgent(self._generator()), traits=self._traits)
             turn = chat.reply(message, on_event=self._follow, cancel=stop)
             answer = self._entry(turn.reply)
         except RecollectError as error:
@@ -280,7 +286,7 @@ class Session:
             return
         try:
             self._post_standing()
-            queue = ManagerQueue(self._opened, MemoryManager(self._ready_engine()), traits=self._traits)
+            queue = ManagerQueue(self._opened, MemoryManager(self._generator()), traits=self._traits)
             queue.run_pending(self._tell_receipt, self._make_way)
             self._post_standing()
         except RecollectError as error:

@@ -84,7 +84,7 @@ def test_noop_is_read_as_one_noop():
 
 @given(st.lists(proposals, min_size=1, max_size=MAX_OPERATIONS))
 def test_what_is_written_as_operations_is_read_back(operations):
-    assert parse_operations(format_operations(operations, MEMORIES), MEMORIES) == tuple(operations)
+    assert parse_operations(format_operations(operations, MEMORIES), MEMORIES) == tuple(dict.fromkeys(operations))
 
 
 @pytest.mark.parametrize(
@@ -270,3 +270,14 @@ def test_no_grammar_lets_an_ascii_control_character_into_a_text(character):
     assert not _as_pattern(manager_grammar([])).fullmatch(f"ADD: a{character}")
     allowed = _as_pattern(answer_grammar([])).fullmatch(f"Memories: none\nAnswer: a{character}")
     assert bool(allowed) is (character in "\n\t")
+
+
+def test_an_operation_that_a_completion_repeats_counts_once():
+    offered = ["User lives in Oslo.", "User has a dog."]
+    completion = (
+        "ADD: User drives a Fiat.\nDELETE: User has a dog. [2]\nADD: User drives a Fiat.\nDELETE: User has a dog. [2]"
+    )
+    assert parse_operations(completion, offered) == (
+        MemoryOperation(Action.ADD, None, "User drives a Fiat."),
+        MemoryOperation(Action.DELETE, 2),
+    )

@@ -61,6 +61,7 @@ class ScriptedEngine(FakeEmbedder):
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
         cancel: threading.Event | None = None,
+        seed: int | None = None,
     ) -> Completion:
         pieces = 0
 
