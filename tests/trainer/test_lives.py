@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 from random import Random
 
 import pytest
@@ -249,3 +250,25 @@ def test_held_out_lives_hold_nothing_that_is_made_up() -> None:
             for change in turn.changes:
                 if change.after is not None and change.after.kind in ("home", "car", "allergy"):
                     assert values.issuperset(change.after.values)
+
+
+def test_a_third_thing_is_not_called_the_second() -> None:
+    story = Storyteller(Random(0), WORDINGS[Split.TRAIN])
+    told = {kind: [] for kind in ("pet.another", "allergy.more")}
+    for _ in range(4000):
+        kind = story.rng.choice(("pet", "allergy"))
+        event = TELLERS[kind][1](story, "User")
+        if event is not None and event[0] in told:
+            _, text, change = event
+            if len(change.after.values) == 3:
+                told[event[0]].append(text)
+        story.known = {
+            ("pet", "User", "dog"): facts.pet("User", "dog", ("Rex", "Ada")),
+            ("allergy", "User"): facts.allergy("User", ("dust", "nuts")),
+        }
+
+    assert min(map(len, told.values())) > 100
+    around = [*WORDINGS[Split.TRAIN].say["openers.all"], *WORDINGS[Split.TRAIN].say["tails.all"]]
+    for text in (text for texts in told.values() for text in texts):
+        news = reduce(lambda said, other: said.replace(other, ""), around, text)  # "Got a second?" counts nothing.
+        assert not re.search(r"\b(second|two|both)\b", news, re.IGNORECASE), text

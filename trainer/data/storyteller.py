@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -14,6 +15,8 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
+TO_TWO = re.compile(r"\b(second|two|both|twice|pair|couple)\b", re.IGNORECASE)
+"""Words that are wrong of a third thing: "my second dog" when two are known."""
 REMARKS = (1, 1, 2, 3)
 """How many remarks stand in one message, one number as likely as the other."""
 
@@ -61,14 +64,18 @@ class Storyteller:
         """One wording of `pool`, filled."""
         return fill(self.wording(pool), **filling)
 
-    def wording(self, pool: str) -> str:
-        """One wording of `pool`, its slots open; roughened in the share `roughened` of cases."""
-        wording = self.rng.choice(self.wordings.say[pool])
+    def wording(self, pool: str, *, beyond_two: bool = False) -> str:
+        """One wording of `pool`, its slots open; roughened in the share `roughened` of cases.
+
+        Where there will be more than two, `beyond_two`, none that counts to two.
+        """
+        said = self.wordings.say[pool]
+        wording = self.rng.choice([w for w in said if not TO_TWO.search(w)] if beyond_two else said)
         return roughened(wording, self.wordings.words, self.rng) if self.chance(self.shares.roughened) else wording
 
-    def tell(self, pool: str, **filling: str) -> str:
+    def tell(self, pool: str, *, beyond_two: bool = False, **filling: str) -> str:
         """A piece of news: a wording of `pool`, sometimes after an opener or before a tail that says nothing."""
-        text = self.wording(pool)
+        text = self.wording(pool, beyond_two=beyond_two)
         if self.chance(0.3):
             opener = self.say("openers.all")
             keep = opener[-1] in ".!?" or text[0] == "{" or text.split()[0].split("'")[0] == "I"

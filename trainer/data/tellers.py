@@ -41,7 +41,8 @@ def _counted(kind: str, make: Callable[..., Fact], pool: str, relation_pools: tu
             return f"{kind}.pair", text, Change(None, make(subject, noun, names))
         further = s.chance(0.85) if old else (kind == "pet" and s.chance(0.04))
         said = "another" if further else "first" if kind == "pet" else "has"
-        text = s.tell(f"{kind}.{said}", **{slot: noun, "name": name})
+        third = said == "another" and old is not None and len(old.values) >= 2
+        text = s.tell(f"{kind}.{said}", beyond_two=third, **{slot: noun, "name": name})
         return f"{kind}.{said}", text, Change(old, make(subject, noun, (*(old.values if old else ()), name)))
 
     return tell
@@ -65,7 +66,8 @@ def _listed(kind: str, make: Callable[..., Fact], pool: str, first: str, more: s
             return None
         value = s.value(pool, *values)
         said = more if old and more and s.chance(0.8) else first
-        return f"{kind}.{said}", s.tell(f"{kind}.{said}", x=value), Change(old, make(subject, (*values, value)))
+        text = s.tell(f"{kind}.{said}", beyond_two=said == more and len(values) >= 2, x=value)
+        return f"{kind}.{said}", text, Change(old, make(subject, (*values, value)))
 
     return tell
 
