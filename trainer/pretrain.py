@@ -16,7 +16,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
-from trainer.data.storyteller import IN_TRAINING, LATE_IN_TRAINING
+from trainer.data.storyteller import IN_TRAINING, LAST_IN_TRAINING, LATE_IN_TRAINING
 from trainer.examples import Difficulty
 from trainer.muon import Muon
 
@@ -56,6 +56,8 @@ class Schedule:
     """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
     late_from: float = 0.5
     """After this share of the steps, more messages tell of two facts."""
+    last_from: float = 0.6
+    """After this share of the steps, less is made up."""
     steps_a_shard: int = 32
     check_every: int = 1_000
     save_every: int = 250
@@ -73,7 +75,11 @@ class Schedule:
     def mix_at(self, step: int) -> Mix:
         """What the shard that begins at `step` is made of."""
         repeats = max(0.05, self.repeats * (1 - step / self.repeats_until))
-        shares = IN_TRAINING if step < self.steps * self.late_from else LATE_IN_TRAINING
+        shares = IN_TRAINING
+        if step >= self.steps * self.last_from:
+            shares = LAST_IN_TRAINING
+        elif step >= self.steps * self.late_from:
+            shares = LATE_IN_TRAINING
         return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), shares)
 
 

@@ -48,6 +48,8 @@ IN_TRAINING = Shares(
 )
 LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.2)
 """Two facts at once are learned when one at a time is known."""
+LAST_IN_TRAINING = replace(LATE_IN_TRAINING, named=0.4, turned=0.3, invented=0.3, roughened=0.05)
+"""As the rates fall, lives become more like those that people lead."""
 
 
 @dataclass
