@@ -36,7 +36,7 @@ BARRED = -30_000.0
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 20_000
+    steps: int = 32_000
     tokens_a_step: int = 2048
     row: int = 384
     long_row: int = 512
@@ -89,7 +89,7 @@ def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
         vocab_size=vocabulary,
         hidden_size=256,
         intermediate_size=768,
-        num_hidden_layers=6,
+        num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=2048,
