@@ -70,6 +70,7 @@ class Recited:
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
         cancel: Event | None = None,
+        seed: int | None = None,
     ) -> Completion:
         text = next(self._lines[agent])
         for piece in re.findall(r"\s*\S+", text):
