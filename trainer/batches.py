@@ -84,14 +84,14 @@ class Encoder:
     """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._plain.encode_special_tokens = True  # "<|im_end|>" in a message is text.
+        self.plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self.plain.encode_special_tokens = True  # "<|im_end|>" in a message is text.
         start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
         self._control = ControlTokens(start, self.end)
         self.vocabulary = len(tokenizer)
 
     def _text(self, text: str) -> list[int]:
-        return self._plain.encode(text, add_special_tokens=False).ids
+        return self.plain.encode(text, add_special_tokens=False).ids
 
     def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""

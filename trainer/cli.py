@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--run", dest="folder", type=Path, default=Path("runs/starter"), help="folder of the run")
     starter.add_argument("--seed", type=int, default=0)
     starter.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    starter.add_argument("--text", type=Path, help="folder of English texts to begin embeddings with")
     starter.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the schedule")
     starter.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
     starter.set_defaults(run=_starter)
@@ -60,11 +61,18 @@ def _starter(options: argparse.Namespace) -> int:
 
     schedule = _changed(Schedule(), options.set)
     provenance = publish.Provenance(
-        " ".join(["recollect-train starter", f"--seed {options.seed}", *(f"--set {s}" for s in options.set)]),
+        " ".join(
+            [
+                "recollect-train starter",
+                f"--seed {options.seed}",
+                *(["--text TEXT"] if options.text else []),
+                *(f"--set {s}" for s in options.set),
+            ]
+        ),
         options.seed,
         publish.commit_at_start(options.folder),
     )
-    model = starter.train(options.folder, options.seed, schedule, options.threads)
+    model = starter.train(options.folder, options.seed, schedule, options.threads, options.text)
     built = options.folder / f"{publish.NAME}.gguf"
     publish.export(model, built)
     scores = publish.score(publish.unpublished(built), Wordings.load(Split.TEST), publish.TEST_LIVES, _say)

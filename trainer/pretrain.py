@@ -22,6 +22,9 @@ from trainer.muon import Muon
 
 EMBEDDING_SCALE = 1.0
 """Large beside what the first steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens."""
+ALIKE = 0.7
+"""How much of an embedding is the token's vector, where it has one. The rest is random: tokens that are used alike must
+still be told apart to be copied."""
 UNIT_LOGITS = 0.06
 """Embeddings of this scale give 256 wide states logits near 1; the last norm makes up for larger ones."""
 ADAM_EPSILON = 1e-5
@@ -36,7 +39,7 @@ BARRED = -30_000.0
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 32_000
+    steps: int = 30_000
     tokens_a_step: int = 2048
     row: int = 384
     long_row: int = 512
@@ -100,11 +103,19 @@ def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
     )
 
 
-def new_model(config: Qwen2Config, seed: int) -> Qwen2ForCausalLM:
-    """Initial weights: random, with embeddings large beside one step of Adam, and a copying circuit laid out."""
+def new_model(config: Qwen2Config, seed: int, vectors: torch.Tensor | None = None) -> Qwen2ForCausalLM:
+    """Initial weights: random, with embeddings large beside one step of Adam, and a copying circuit laid out.
+
+    Embeddings of tokens that have one of the `vectors`, (vocabulary, hidden size), of length 1 or 0, lean towards it.
+    """
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM(config)
-    torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_SCALE)
+    embeddings = torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_SCALE)
+    if vectors is not None:
+        usual_length = EMBEDDING_SCALE * config.hidden_size**0.5
+        leaning = ALIKE * usual_length * vectors + (1 - ALIKE**2) ** 0.5 * embeddings
+        with torch.no_grad():
+            embeddings.copy_(torch.where(vectors.any(1, keepdim=True), leaning, embeddings))
     torch.nn.init.constant_(model.model.norm.weight, UNIT_LOGITS / EMBEDDING_SCALE)
     lay_out_copying(model, seed)
     return model

@@ -14,12 +14,14 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
+from trainer.data.english import trainable_sentences
 from trainer.data.simulate import simulate
 from trainer.data.storyteller import IN_TRAINING
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import Difficulty, examples
 from trainer.pretrain import Schedule, Trainer, new_model, starter_config
 from trainer.tokenizer import train_tokenizer
+from trainer.vectors import token_vectors
 
 VOCABULARY = 8192
 LONG_OPENINGS = 2000
@@ -28,14 +30,19 @@ WATCHED = Shape(48, 512)
 """Rows of each split on which a run is watched."""
 
 
-def train(folder: Path, seed: int, schedule: Schedule, threads: int) -> Path:
-    """Trains to the end of `schedule` and returns the folder of the finished model."""
+def train(folder: Path, seed: int, schedule: Schedule, threads: int, text: Path | None = None) -> Path:
+    """Trains to the end of `schedule` and returns the folder of the finished model.
+
+    With a folder of plain English `text` (see `trainer.data.english`) the embeddings begin with vectors of its words.
+    """
     finished = folder / "model"
     torch.set_num_threads(threads)
     train_words, dev_words = Wordings.load(Split.TRAIN), Wordings.load(Split.DEV)
     tokenizer = _tokenizer(folder / "tokenizer", train_words, seed)
     encoder = Encoder(tokenizer)
-    model = new_model(starter_config(encoder.vocabulary, encoder.end, encoder.pad), seed)
+    config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)
+    vectors = _vectors(folder / "vectors.pt", text, encoder, config.hidden_size, seed) if text else None
+    model = new_model(config, seed, vectors)
     trainer = Trainer(model, schedule, folder)
     watched = {
         "dev": shard(encoder, dev_words, seed, 0, WATCHED),
@@ -68,6 +75,15 @@ def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokeniz
         train_tokenizer(_texts(wordings, seed), VOCABULARY, LONG_OPENINGS).save_pretrained(partial)
         partial.replace(folder)
     return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def _vectors(file: Path, text: Path, encoder: Encoder, size: int, seed: int) -> torch.Tensor:
+    if not file.exists():
+        partial = file.with_suffix(".partial")
+        torch.save(token_vectors(trainable_sentences(text), encoder.plain, size, seed), partial)
+        partial.replace(file)
+    vectors: torch.Tensor = torch.load(file, weights_only=True)
+    return vectors
 
 
 def _texts(wordings: Wordings, seed: int) -> Iterator[str]:

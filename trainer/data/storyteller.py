@@ -28,7 +28,8 @@ class Shares:
     `idle`: messages with nothing to remember. `named`: lives of two people with names. `paired`: news of two facts.
     `asked`: messages after which questions are asked. `turned`: of the questions about somebody with a name, those in
     words that one asks about oneself with, turned into the third person. `invented`: values that are made up.
-    `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise.
+    `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise. `beside`:
+    pieces of news told in one breath with a remark that is none.
     """
 
     idle: float = 0.1
@@ -39,16 +40,17 @@ class Shares:
     invented: float = 0.0
     spliced: float = 0.0
     roughened: float = 0.0
+    beside: float = 0.0
 
 
 USUAL = Shares()
 """What models are measured on."""
 IN_TRAINING = Shares(
-    idle=0.15, named=0.45, paired=0.12, asked=0.7, turned=0.5, invented=0.5, spliced=0.5, roughened=0.2
+    idle=0.15, named=0.45, paired=0.12, asked=0.6, turned=0.5, invented=0.5, spliced=0.5, roughened=0.25, beside=0.15
 )
 LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.2)
 """Two facts at once are learned when one at a time is known."""
-LAST_IN_TRAINING = replace(LATE_IN_TRAINING, named=0.4, turned=0.3, invented=0.3, roughened=0.05)
+LAST_IN_TRAINING = replace(LATE_IN_TRAINING, named=0.4, turned=0.3, invented=0.3, roughened=0.1, beside=0.05)
 """As the rates fall, lives become more like those that people lead."""
 
 
@@ -84,15 +86,22 @@ class Storyteller:
             text = f"{opener} {text if keep else text[0].lower() + text[1:]}"
         if self.chance(0.2):
             text = f"{text} {self.say('tails.all')}"
-        return fill(text, **filling)
+        text = fill(text, **filling)
+        if self.chance(self.shares.beside):
+            text = " ".join((text, self._remark()) if self.chance(0.5) else (self._remark(), text))
+        return text
 
     def chat(self, kind: str) -> str:
         """Small talk: nothing to remember, though it may speak of all that lives are about."""
-        said = []
-        for _ in range(self.rng.choice(REMARKS) if kind == "remark" else 1):
-            wording = self.wording(f"smalltalk.{kind}")
-            said.append(fill(wording, **{pool: self.value(pool) for pool in slots(wording)}))
-        return " ".join(said)
+        if kind == "remark":
+            return " ".join(self._remark() for _ in range(self.rng.choice(REMARKS)))
+        return self._filled(self.wording(f"smalltalk.{kind}"))
+
+    def _remark(self) -> str:
+        return self._filled(self.wording("smalltalk.remark"))
+
+    def _filled(self, wording: str) -> str:
+        return fill(wording, **{pool: self.value(pool) for pool in slots(wording)})
 
     def value(self, pool: str, *avoid: str) -> str:
         """A value of `pool` other than `avoid`; an invented word in the share `invented` of cases."""

@@ -26,8 +26,11 @@ CLOSED_POOLS = ("relations_many", "relations_one", "relations_friend")
 # Each file is split for itself, so that a new one moves no line of an old one to another split.
 PLAIN_FILES = (
     "person.toml", "life.toml", "around.toml", "more.toml", "further.toml", "everyday.toml", "asked.toml",
+    "varied.toml",
 )  # fmt: skip
-CHATTY_FILES = ("chatty.toml",)
+CHATTY_FILES = ("chatty.toml", "chattier.toml")
+TRAINING_FILES = frozenset({"varied.toml", "chattier.toml"})
+"""Wordings for training alone: what is held out stays the same, and with it what a score means."""
 ALWAYS_TRAIN = frozenset({"dog", "cat"})
 """Pets that every user may speak of are words of the language, not values to hold out."""
 ASSISTANTS_OWN = "replies"
@@ -136,18 +139,25 @@ class Wordings:
         Pools of which there is only a plain form keep it.
         """
         folder = files("trainer.data")
-        say: dict[str, list[str]] = {}
+        plain: dict[str, list[str]] = {}
+        chatty: dict[str, list[str]] = {}
         written: set[str] = set()
         for name in (*PLAIN_FILES, *CHATTY_FILES):
+            say = chatty if name in CHATTY_FILES else plain
             for kind, pools in tomllib.loads((folder / "wordings" / name).read_text("utf-8")).items():
                 for pool, lines in pools.items():
-                    mine = wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
-                    said = say.setdefault(f"{kind}.{pool}", [])
-                    if name in CHATTY_FILES and register is Register.CHATTY:
-                        said.clear()
-                    if name in PLAIN_FILES or register is not Register.PLAIN:
-                        said.extend(mine)
+                    if name in TRAINING_FILES:
+                        mine = lines if split is Split.TRAIN else []
+                    else:
+                        mine = wordings_of(lines, Split.TRAIN if kind == ASSISTANTS_OWN else split)
+                    say.setdefault(f"{kind}.{pool}", []).extend(mine)
                     written.update(lines)
+        if register is Register.PLAIN:
+            say = plain
+        elif register is Register.CHATTY:
+            say = plain | chatty
+        else:
+            say = {pool: lines + chatty.get(pool, []) for pool, lines in plain.items()}
         for pool in [pool for pool in say if pool.endswith("_me")]:
             turned = map(third_person, say[pool])
             # One that is written somewhere belongs to the split of that line.
@@ -198,6 +208,9 @@ _CONTRACTED = {
     "we've": "we have", "we're": "we are",
 }  # fmt: skip
 _LONG_FORMS = {**_CONTRACTED, **{k[0].upper() + k[1:]: v[0].upper() + v[1:] for k, v in _CONTRACTED.items()}}
+LONG_WORDING = 9
+"""Words from which on one of them can go without taking the meaning along, as a rule."""
+_REPLACEABLE = re.compile(r"[a-z]{5,}")
 _CONTRACTION = re.compile(r"\b(" + "|".join(_LONG_FORMS) + r")\b")
 
 
@@ -205,22 +218,30 @@ def roughened(wording: str, words: Sequence[str], rng: Random) -> str:
     """`wording`, its slots open, as others may say it: with a word that nobody knows, in long forms, or carelessly.
 
     What was told stays the same: the word is none of the language, and stands beside no slot, where it might be taken
-    for a part of the value.
+    for a part of the value. In long wordings, which say a thing more than once, it may take another word's place.
     """
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.2:
         return _CONTRACTION.sub(lambda match: _LONG_FORMS[match[1]], wording)
-    if kind < 0.45:
+    if kind < 0.35:
         small = re.sub(r"\{\w+\}|[^{]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower(), wording)
         return small.rstrip(".")
     said = wording.split(" ")
-    places = [
-        i for i in range(1, len(said)) if "{" not in said[i - 1] + said[i] and said[i - 1].lower() not in ARTICLES
-    ]
+    unknown = invented_word(rng) if rng.random() < 0.5 else spliced_word(words, words, rng)
+    if kind < 0.65 and len(said) >= LONG_WORDING:
+        inside = range(1, len(said) - 1)
+        places = [i for i in inside if _REPLACEABLE.fullmatch(said[i]) and _no_slot(said[i - 1 : i + 2])]
+        if places:
+            said[rng.choice(places)] = unknown
+            return " ".join(said)
+    places = [i for i in range(1, len(said)) if _no_slot(said[i - 1 : i + 1]) and said[i - 1].lower() not in ARTICLES]
     if places:
-        word = invented_word(rng) if rng.random() < 0.5 else spliced_word(words, words, rng)
-        said.insert(rng.choice(places), word)
+        said.insert(rng.choice(places), unknown)
     return " ".join(said)
+
+
+def _no_slot(words: Sequence[str]) -> bool:
+    return "{" not in "".join(words)
 
 
 def invented_value(pool: str, wordings: Wordings, spliced: float, rng: Random) -> str:
@@ -240,9 +261,12 @@ def invented_value(pool: str, wordings: Wordings, spliced: float, rng: Random) -
             made = [rng.choice(wordings.words) for _ in range(rng.choice((1, 1, 2)))]
         if pool in _CAPITAL_POOLS:
             made = [word[0].upper() + word[1:] for word in made]
-        value = " ".join(made)
+        joint = " and " if pool in _JOINED_POOLS and rng.random() < 0.3 else " "
+        value = joint.join(made)
         if split_of_value(value) is Split.TRAIN:  # Chance must not make up a name that is held out.
             return value
 
 
+_JOINED_POOLS = frozenset({"favourites", "companies", "activities"})
+"""Of whose values some are two things joined: "salt and vinegar"."""
 _CAPITAL_POOLS = frozenset({"first_names", "pet_names", "places", "companies", "languages", "cars"})
