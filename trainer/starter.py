@@ -6,7 +6,7 @@ transformers saves it. Started again on the same folder, it goes on where it was
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -37,11 +37,12 @@ def train(folder: Path, seed: int, schedule: Schedule, threads: int, text: Path 
     """
     finished = folder / "model"
     torch.set_num_threads(threads)
+    sentences = trainable_sentences(text) if text else None
     train_words, dev_words = Wordings.load(Split.TRAIN), Wordings.load(Split.DEV)
     tokenizer = _tokenizer(folder / "tokenizer", train_words, seed)
     encoder = Encoder(tokenizer)
     config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)
-    vectors = _vectors(folder / "vectors.pt", text, encoder, config.hidden_size, seed) if text else None
+    vectors = _vectors(folder / "vectors.pt", sentences, encoder, config.hidden_size, seed) if sentences else None
     model = new_model(config, seed, vectors)
     trainer = Trainer(model, schedule, folder)
     watched = {
@@ -77,10 +78,10 @@ def _tokenizer(folder: Path, wordings: Wordings, seed: int) -> PreTrainedTokeniz
     return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
-def _vectors(file: Path, text: Path, encoder: Encoder, size: int, seed: int) -> torch.Tensor:
+def _vectors(file: Path, sentences: Iterable[str], encoder: Encoder, size: int, seed: int) -> torch.Tensor:
     if not file.exists():
         partial = file.with_suffix(".partial")
-        torch.save(token_vectors(trainable_sentences(text), encoder.plain, size, seed), partial)
+        torch.save(token_vectors(sentences, encoder.plain, size, seed), partial)
         partial.replace(file)
     vectors: torch.Tensor = torch.load(file, weights_only=True)
     return vectors

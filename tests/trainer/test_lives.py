@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import reduce
+from importlib.resources import files
 from random import Random
 
 import pytest
 
 from trainer.data import facts
+from trainer.data.english import HeldOut
 from trainer.data.lives import ABSTAIN, Change, Life
 from trainer.data.simulate import simulate
 from trainer.data.storyteller import IN_TRAINING, USUAL, Shares, Storyteller
@@ -16,6 +19,7 @@ from trainer.data.tellers import TELLERS
 from trainer.data.wordings import (
     ASSISTANTS_OWN,
     OPEN_POOLS,
+    TRAINING_FILES,
     Register,
     Split,
     Wordings,
@@ -49,6 +53,25 @@ def test_the_registers_of_a_split_make_up_what_it_says() -> None:
         assert set(plain[pool]).isdisjoint(chatty[pool])
         assert chatty["openers.all"] == plain["openers.all"], "there is only one form of them"
         assert [name for name, lines in chatty.items() if not lines] in ([], ["age.ask_turned"])
+
+
+def test_wordings_for_training_alone_are_in_no_other_split() -> None:
+    folder = files("trainer.data") / "wordings"
+    for name in TRAINING_FILES:
+        for kind, pools in tomllib.loads((folder / name).read_text("utf-8")).items():
+            for pool, lines in pools.items():
+                assert set(lines) <= set(WORDINGS[Split.TRAIN].say[f"{kind}.{pool}"])
+                for split in (Split.DEV, Split.TEST):
+                    assert set(lines).isdisjoint(WORDINGS[split].say[f"{kind}.{pool}"])
+
+
+def test_wordings_for_training_alone_name_nothing_that_is_held_out() -> None:
+    held_out = HeldOut((WORDINGS[Split.DEV], WORDINGS[Split.TEST]))
+    folder = files("trainer.data") / "wordings"
+    for name in TRAINING_FILES:
+        for pools in tomllib.loads((folder / name).read_text("utf-8")).values():
+            for line in (line for lines in pools.values() for line in lines):
+                assert not held_out.is_in(re.sub(r"\{\w+\}", "", line)), line
 
 
 @pytest.mark.parametrize("split", [Split.DEV, Split.TEST])
@@ -241,6 +264,29 @@ def test_a_roughened_wording_keeps_its_words_its_slots_and_what_stands_beside_th
         [added] = [i for i in range(len(words)) if words[:i] + words[i + 1 :] == wording.split()]
         assert "{" not in words[added - 1] + words[added + 1]
         assert words[added - 1] != "a"
+
+
+def test_a_long_wording_may_lose_a_word_that_is_no_slot_and_beside_none() -> None:
+    rng = Random(0)
+    wording = "Everybody around here thought that {name} would never bring my lovely {species} home again today."
+    told = {roughened(wording, ["horse", "violin", "teacher"], rng) for _ in range(300)}
+
+    lost = [set(wording.split()) - set(text.split()) for text in told if len(text.split()) == len(wording.split())]
+    assert {frozenset(words) for words in lost if words and len(words) == 1} == {
+        frozenset({word}) for word in ("around", "thought", "never", "bring", "again")
+    }
+
+
+def test_news_may_be_told_beside_a_remark() -> None:
+    said = set(WORDINGS[Split.TRAIN].say["age.turn"])
+    alone, beside = (
+        Storyteller(Random(0), WORDINGS[Split.TRAIN], shares=Shares(beside=share)).tell("age.turn", age="{age}")
+        for share in (0.0, 1.0)
+    )
+
+    assert any(wording in alone for wording in said)
+    assert alone in beside
+    assert len(beside) > len(alone)
 
 
 def test_held_out_lives_hold_nothing_that_is_made_up() -> None:

@@ -40,23 +40,23 @@ class HeldOut:
         return any(value == word or value in sentence for word in begun for value in self._begun_by[word])
 
 
-def sentences(folder: Path) -> Iterator[str]:
-    """The sentences in `folder`. Raises SystemExit with a clear sentence if a source is missing."""
-    for source in SOURCES:
-        files = sorted((folder / source).glob("*.jsonl.gz"))
-        if not files:
-            raise SystemExit(
-                f"No *.jsonl.gz in {folder / source}: give the folder of texts with --text, or leave it out."
-            )
-        for file in files:
-            with gzip.open(file, "rt", encoding="utf-8") as lines:
-                for line in lines:
-                    record = json.loads(line)
-                    for text in [turn["text"] for turn in record.get("turns", ())] or [record.get("text", "")]:
-                        yield from filter(None, _SENTENCE_END.split(text))
-
-
 def trainable_sentences(folder: Path) -> Iterator[str]:
-    """The sentences in `folder` with nothing in them that is held out."""
+    """The sentences in `folder` with nothing in them that is held out. SystemExit says which source is missing."""
+    files = [file for source in SOURCES for file in _files(folder / source)]
     held_out = HeldOut(Wordings.load(split) for split in (Split.DEV, Split.TEST))
-    return (sentence for sentence in sentences(folder) if not held_out.is_in(sentence))
+    return (s for file in files for s in _sentences(file) if not held_out.is_in(s))
+
+
+def _files(source: Path) -> list[Path]:
+    found = sorted(source.glob("*.jsonl.gz"))
+    if not found:
+        raise SystemExit(f"No *.jsonl.gz in {source}: name the folder of texts, or leave --text out.")
+    return found
+
+
+def _sentences(file: Path) -> Iterator[str]:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for record in map(json.loads, lines):
+            texts = [turn["text"] for turn in record["turns"]] if "turns" in record else [record["text"]]
+            for text in texts:
+                yield from filter(None, _SENTENCE_END.split(text))
