@@ -25,7 +25,7 @@ LICENCE = "Apache-2.0"
 CONTEXT = 1024
 MOST_BYTES = 25_000_000
 TEST_LIVES = 40
-TRAITS = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.92, reconsider_below=0.97)
+TRAITS = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.85, reconsider_below=0.97)
 """The confidence is that below which 1 in 100 of the right proposals lie on dev (`lives --split dev --doubts`)."""
 
 
