@@ -39,7 +39,7 @@ BARRED = -30_000.0
 class Schedule:
     """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
 
-    steps: int = 30_000
+    steps: int = 28_000
     tokens_a_step: int = 2048
     row: int = 384
     long_row: int = 512

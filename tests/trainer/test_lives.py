@@ -25,6 +25,7 @@ from trainer.data.wordings import (
     Wordings,
     fill,
     roughened,
+    spliced_word,
     split_of_value,
     wordings_of,
 )
@@ -266,6 +267,13 @@ def test_a_roughened_wording_keeps_its_words_its_slots_and_what_stands_beside_th
         assert words[added - 1] != "a"
 
 
+def test_a_spliced_word_may_begin_with_a_word_that_is_known() -> None:
+    rng = Random(0)
+    made = {spliced_word(["horse"], ["violin"], rng) for _ in range(2000)}
+
+    assert {"newn", "newin", "carlin", "holin", "horiolin"} <= made
+
+
 def test_a_long_wording_may_lose_a_word_that_is_no_slot_and_beside_none() -> None:
     rng = Random(0)
     wording = "Everybody around here thought that {name} would never bring my lovely {species} home again today."
@@ -273,7 +281,7 @@ def test_a_long_wording_may_lose_a_word_that_is_no_slot_and_beside_none() -> Non
 
     lost = [set(wording.split()) - set(text.split()) for text in told if len(text.split()) == len(wording.split())]
     assert {frozenset(words) for words in lost if words and len(words) == 1} == {
-        frozenset({word}) for word in ("around", "thought", "never", "bring", "again")
+        frozenset({word}) for word in ("around", "thought", "bring")
     }
 
 

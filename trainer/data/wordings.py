@@ -196,8 +196,19 @@ def invented_word(rng: Random) -> str:
     )
 
 
+_SHORT_WORDS = (
+    "air", "all", "and", "art", "but", "can", "car", "day", "fun", "for", "had", "her", "his", "job", "man", "new",
+    "not", "now", "off", "old", "one", "our", "out", "own", "pet", "see", "tea", "the", "top", "two", "was", "you",
+)  # fmt: skip
+
+
 def spliced_word(heads: Sequence[str], tails: Sequence[str], rng: Random) -> str:
-    """The beginning of one word and the end of another: means nothing, and is made of the same tokens as words are."""
+    """The beginning of one word and the end of another: means nothing, and is made of the same tokens as words are.
+
+    The beginning is sometimes a short word that is known well, as in "newt": it has to be copied all the same.
+    """
+    if rng.random() < 0.2:
+        return rng.choice(_SHORT_WORDS) + rng.choice(tails)[-rng.randint(1, 3) :]
     return rng.choice(heads)[: rng.randint(2, 4)] + rng.choice(tails)[-rng.randint(2, 5) :]
 
 
@@ -210,7 +221,8 @@ _CONTRACTED = {
 _LONG_FORMS = {**_CONTRACTED, **{k[0].upper() + k[1:]: v[0].upper() + v[1:] for k, v in _CONTRACTED.items()}}
 LONG_WORDING = 9
 """Words from which on one of them can go without taking the meaning along, as a rule."""
-_REPLACEABLE = re.compile(r"[a-z]{5,}")
+_REPLACEABLE = re.compile(r"(?!never|again|another|anymore|longer|instead)[a-z]{5,}")
+"""Words that may go: none that says whether something still holds, or is one more."""
 _CONTRACTION = re.compile(r"\b(" + "|".join(_LONG_FORMS) + r")\b")
 
 
