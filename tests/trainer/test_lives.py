@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import reduce
 from importlib.resources import files
 from random import Random
@@ -56,23 +57,26 @@ def test_the_registers_of_a_split_make_up_what_it_says() -> None:
         assert [name for name, lines in chatty.items() if not lines] in ([], ["age.ask_turned"])
 
 
-def test_wordings_for_training_alone_are_in_no_other_split() -> None:
-    folder = files("trainer.data") / "wordings"
+def for_training_alone() -> Iterator[tuple[str, list[str]]]:
+    """Each pool of the files that are for training alone, and its lines there."""
     for name in TRAINING_FILES:
-        for kind, pools in tomllib.loads((folder / name).read_text("utf-8")).items():
-            for pool, lines in pools.items():
-                assert set(lines) <= set(WORDINGS[Split.TRAIN].say[f"{kind}.{pool}"])
-                for split in (Split.DEV, Split.TEST):
-                    assert set(lines).isdisjoint(WORDINGS[split].say[f"{kind}.{pool}"])
+        text = (files("trainer.data") / "wordings" / name).read_text("utf-8")
+        for kind, pools in tomllib.loads(text).items():
+            yield from ((f"{kind}.{pool}", lines) for pool, lines in pools.items())
+
+
+def test_wordings_for_training_alone_are_in_no_other_split() -> None:
+    for pool, lines in for_training_alone():
+        assert set(lines) <= set(WORDINGS[Split.TRAIN].say[pool])
+        for split in (Split.DEV, Split.TEST):
+            assert set(lines).isdisjoint(WORDINGS[split].say[pool])
 
 
 def test_wordings_for_training_alone_name_nothing_that_is_held_out() -> None:
     held_out = HeldOut((WORDINGS[Split.DEV], WORDINGS[Split.TEST]))
-    folder = files("trainer.data") / "wordings"
-    for name in TRAINING_FILES:
-        for pools in tomllib.loads((folder / name).read_text("utf-8")).values():
-            for line in (line for lines in pools.values() for line in lines):
-                assert not held_out.is_in(re.sub(r"\{\w+\}", "", line)), line
+    for _, lines in for_training_alone():
+        for line in lines:
+            assert not held_out.is_in(re.sub(r"\{\w+\}", "", line)), line
 
 
 @pytest.mark.parametrize("split", [Split.DEV, Split.TEST])
@@ -272,6 +276,16 @@ def test_a_spliced_word_may_begin_with_a_word_that_is_known() -> None:
     made = {spliced_word(["horse"], ["violin"], rng) for _ in range(2000)}
 
     assert {"newn", "newin", "carlin", "holin", "horiolin"} <= made
+
+
+def test_a_word_that_nobody_knows_is_none_that_is_held_out() -> None:
+    rng = Random(0)
+    wording = "This is what I told you."
+    known = {word for text in (wording, wording.lower().rstrip(".")) for word in text.split()}
+    unknown = {w for _ in range(5000) for w in roughened(wording, ["violet", "gravest"], rng).split()} - known
+
+    assert len(unknown) > 500
+    assert {split_of_value(word) for word in unknown} == {Split.TRAIN}
 
 
 def test_a_long_wording_may_lose_a_word_that_is_no_slot_and_beside_none() -> None:

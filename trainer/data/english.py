@@ -37,7 +37,7 @@ class HeldOut:
         """Whether one of them occurs in `sentence`, in small letters as they are or with a capital first."""
         words = set(_WORD.findall(sentence))
         begun = words & self._begun_by.keys()
-        return any(value == word or value in sentence for word in begun for value in self._begun_by[word])
+        return any(value in sentence for word in begun for value in self._begun_by[word])
 
 
 def trainable_sentences(folder: Path) -> Iterator[str]:

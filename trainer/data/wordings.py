@@ -239,7 +239,7 @@ def roughened(wording: str, words: Sequence[str], rng: Random) -> str:
         small = re.sub(r"\{\w+\}|[^{]+", lambda m: m[0] if m[0][0] == "{" else m[0].lower(), wording)
         return small.rstrip(".")
     said = wording.split(" ")
-    unknown = invented_word(rng) if rng.random() < 0.5 else spliced_word(words, words, rng)
+    unknown = _unknown_word(words, rng)
     if kind < 0.65 and len(said) >= LONG_WORDING:
         inside = range(1, len(said) - 1)
         places = [i for i in inside if _REPLACEABLE.fullmatch(said[i]) and _no_slot(said[i - 1 : i + 2])]
@@ -250,6 +250,13 @@ def roughened(wording: str, words: Sequence[str], rng: Random) -> str:
     if places:
         said.insert(rng.choice(places), unknown)
     return " ".join(said)
+
+
+def _unknown_word(words: Sequence[str], rng: Random) -> str:
+    while True:
+        word = invented_word(rng) if rng.random() < 0.5 else spliced_word(words, words, rng)
+        if split_of_value(word) is Split.TRAIN:  # Chance must not make up a word that is held out, as "newt" is.
+            return word
 
 
 def _no_slot(words: Sequence[str]) -> bool:
