@@ -25,6 +25,7 @@ from trainer.data.wordings import (
     Split,
     Wordings,
     fill,
+    invented_value,
     roughened,
     spliced_word,
     split_of_value,
@@ -286,6 +287,15 @@ def test_a_word_that_nobody_knows_is_none_that_is_held_out() -> None:
 
     assert len(unknown) > 500
     assert {split_of_value(word) for word in unknown} == {Split.TRAIN}
+
+
+def test_a_made_up_value_has_one_or_two_words_none_of_them_held_out() -> None:
+    rng = Random(0)
+    made = [invented_value(pool, WORDINGS[Split.TRAIN], 0.5, rng) for pool in OPEN_POOLS for _ in range(300)]
+    words = [[word for word in value.split() if word != "and"] for value in made]
+
+    assert {len(value) for value in words} == {1, 2}
+    assert {split_of_value(word) for value in words for word in value} == {Split.TRAIN}
 
 
 def test_a_long_wording_may_lose_a_word_that_is_no_slot_and_beside_none() -> None:

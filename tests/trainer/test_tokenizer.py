@@ -6,6 +6,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from trainer.data.wordings import Split, Wordings
+from trainer.starter import LONG_OPENINGS, VOCABULARY
 from trainer.tokenizer import CONTROL, train_tokenizer
 
 WORDINGS = Wordings.load(Split.TRAIN)
@@ -14,7 +15,8 @@ LINES = [line for pool in WORDINGS.say.values() for line in pool]
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer([*LINES, *(f" {value}" for pool in WORDINGS.values.values() for value in pool)], 3000, 900)
+    values = (f" {value}" for pool in WORDINGS.values.values() for value in pool)
+    return train_tokenizer([*LINES, *values], VOCABULARY, LONG_OPENINGS)
 
 
 def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
@@ -22,7 +24,7 @@ def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
 
 
 def test_it_has_as_many_tokens_as_asked_for_and_the_control_tokens_first(tokenizer: PreTrainedTokenizerFast) -> None:
-    assert len(tokenizer) == 3000
+    assert len(tokenizer) == VOCABULARY
     assert tokenizer.convert_ids_to_tokens([0, 1, 2]) == CONTROL
 
 

@@ -46,9 +46,9 @@ class Shares:
 USUAL = Shares()
 """What models are measured on."""
 IN_TRAINING = Shares(
-    idle=0.15, named=0.45, paired=0.12, asked=0.6, turned=0.5, invented=0.5, spliced=0.5, roughened=0.25, beside=0.15
+    idle=0.15, named=0.45, paired=0.15, asked=0.6, turned=0.5, invented=0.5, spliced=0.5, roughened=0.25, beside=0.15
 )
-LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.2)
+LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.25)
 """Two facts at once are learned when one at a time is known."""
 LAST_IN_TRAINING = replace(LATE_IN_TRAINING, named=0.4, turned=0.3, invented=0.3, roughened=0.1, beside=0.05)
 """As the rates fall, lives become more like those that people lead."""

@@ -266,26 +266,28 @@ def _no_slot(words: Sequence[str]) -> bool:
 def invented_value(pool: str, wordings: Wordings, spliced: float, rng: Random) -> str:
     """An invented stand-in for a value of `pool`, with the capital letter that its kind of value has.
 
-    A word that means nothing, or one or two words that mean something else; in the share `spliced` of cases one or two
-    spliced words. So a model learns to copy what stands in a value's place, and neither to recall values nor to judge
-    them by their sound.
+    One or two words, each for itself spliced in the share `spliced` of cases, and otherwise one that means nothing or
+    one that means something else. So a model learns to copy what stands in a value's place, to its last word, and
+    neither to recall values nor to judge them by their sound.
     """
+    lengths = (1, 2) if pool in _OFTEN_TWO_WORDS else (1, 1, 2)
     while True:
-        if spliced and rng.random() < spliced:
-            heads = wordings.said if rng.random() < 0.5 else wordings.words
-            made = [spliced_word(heads, wordings.words, rng) for _ in range(rng.choice((1, 1, 2)))]
-        elif rng.random() < 0.5:
-            made = [invented_word(rng) for _ in range(2 if pool == "companies" and rng.random() < 0.5 else 1)]
-        else:
-            made = [rng.choice(wordings.words) for _ in range(rng.choice((1, 1, 2)))]
-        if pool in _CAPITAL_POOLS:
-            made = [word[0].upper() + word[1:] for word in made]
-        joint = " and " if pool in _JOINED_POOLS and rng.random() < 0.3 else " "
-        value = joint.join(made)
-        if split_of_value(value) is Split.TRAIN:  # Chance must not make up a name that is held out.
-            return value
+        made = [_made_up_word(wordings, spliced, rng) for _ in range(rng.choice(lengths))]
+        if all(split_of_value(word) is Split.TRAIN for word in made):  # Chance must not make up one that is held out.
+            break
+    if pool in _CAPITAL_POOLS:
+        made = [word[0].upper() + word[1:] for word in made]
+    joint = " and " if pool in _JOINED_POOLS and rng.random() < 0.3 else " "
+    return joint.join(made)
 
 
+def _made_up_word(wordings: Wordings, spliced: float, rng: Random) -> str:
+    if rng.random() < spliced:
+        return spliced_word(wordings.said if rng.random() < 0.5 else wordings.words, wordings.words, rng)
+    return invented_word(rng) if rng.random() < 0.5 else rng.choice(wordings.words)
+
+
+_OFTEN_TWO_WORDS = frozenset({"jobs", "companies", "conditions", "appointments"})
 _JOINED_POOLS = frozenset({"favourites", "companies", "activities"})
 """Of whose values some are two things joined: "salt and vinegar"."""
 _CAPITAL_POOLS = frozenset({"first_names", "pet_names", "places", "companies", "languages", "cars"})
