@@ -169,6 +169,6 @@ def _reply(turn: Turn, wordings: Wordings) -> str | None:
         kind = turn.kind.removeprefix("small talk: ")
     else:
         return None
-    if kind == "wondering":
+    if kind == "wondering" or (kind == "remark" and turn.text.endswith("?")):
         return ABSTAIN
     return wordings.say[f"replies.{kind}"][0]

@@ -7,6 +7,7 @@ transformers saves it. Started again on the same folder, it goes on where it was
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from trainer.batches import Encoder, Mix, Rows, Shape, repeats, shard
-from trainer.data.english import trainable_sentences
+from trainer.data.english import idle_talk, trainable_sentences
 from trainer.data.simulate import simulate
 from trainer.data.storyteller import IN_TRAINING
 from trainer.data.wordings import Split, Wordings
@@ -33,12 +34,15 @@ WATCHED = Shape(48, 512)
 def train(folder: Path, seed: int, schedule: Schedule, threads: int, text: Path | None = None) -> Path:
     """Trains to the end of `schedule` and returns the folder of the finished model.
 
-    With a folder of plain English `text` (see `trainer.data.english`) the embeddings begin with vectors of its words.
+    With a folder of plain English `text` (see `trainer.data.english`) the embeddings begin with vectors of its words,
+    and lives hold idle talk from its dialogues.
     """
     finished = folder / "model"
     torch.set_num_threads(threads)
     sentences = trainable_sentences(text) if text else None
     train_words, dev_words = Wordings.load(Split.TRAIN), Wordings.load(Split.DEV)
+    if text:
+        train_words = replace(train_words, overheard=idle_talk(text))
     tokenizer = _tokenizer(folder / "tokenizer", train_words, seed)
     encoder = Encoder(tokenizer)
     config = starter_config(encoder.vocabulary, encoder.end, encoder.pad)

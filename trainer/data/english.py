@@ -17,8 +17,25 @@ from trainer.data.wordings import Split, Wordings
 
 SOURCES = ("self_dialogue", "synthetic_persona_chat", "topical_chat", "taskmaster4", "classic_books", "wikinews")
 """Folders of texts whose licences allow this use; NOTICE names them."""
+TALK = ("self_dialogue", "synthetic_persona_chat", "topical_chat")
+"""Those that hold what people say to each other."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 _WORD = re.compile(r"[^\W\d_]+")
+MOST_WORDS = 30
+_SPEAKER = re.compile(r"\b(i|i'?m|im|i've|ive|i'd|i'll|my|mine|me|myself|we|we're|we've|our|ours|us)\b", re.IGNORECASE)
+_LASTING = re.compile(
+    r"\b(a\b|an\b|'?ve\b|age\b|had\b|has\b|hav|fan\b|fav(e|s)?\b|from\b|hat(e|ing)|into\b|son\b|used to|go(ing)? to|"
+    r"adore|allerg|appointment|aunt|bird|born|birth|brother|call|career|cat|child|college|cousin|dad|daughter|diabet|"
+    r"dislik|dog|driv|enjoy|family|father|favou?rit|fish|fond|friend|get|got|hobb|horse|husband|interest|job|kid|lik|liv|"
+    r"lov|mom|mother|mov|mum|nam|old|own|parent|pet|plan|play|prefer|quit|retire|school|sing|sister|speak|spoke|start|"
+    r"stop|student|stud(y|i)|suffer|teach|travel|trip|uncle|vacation|vegan|vegetarian|visit|wife|work|year)",
+    re.IGNORECASE,
+)
+"""Words and beginnings of words that lasting facts are told with."""
+_NO_SUBJECT = re.compile(
+    r"(just |still |also )?\w+(ing|ed)\b|(am|been|got|had|hate|have|like|love|me too|used|went)\b", re.IGNORECASE
+)
+"""How sentences begin that leave out who they are about."""
 
 
 class HeldOut:
@@ -55,8 +72,31 @@ def _files(source: Path) -> list[Path]:
 
 
 def _sentences(file: Path) -> Iterator[str]:
+    return (sentence for text in _messages(file) for sentence in _SENTENCE_END.split(text) if sentence)
+
+
+def _messages(file: Path) -> Iterator[str]:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         for record in map(json.loads, lines):
-            texts = [turn["text"] for turn in record["turns"]] if "turns" in record else [record["text"]]
-            for text in texts:
-                yield from filter(None, _SENTENCE_END.split(text))
+            yield from [turn["text"] for turn in record["turns"]] if "turns" in record else [record["text"]]
+
+
+def idle_talk(folder: Path) -> list[str]:
+    """Messages of the dialogues in `folder` that tell nothing lasting about who says them, so nothing to remember.
+
+    At most `MOST_WORDS` words long, and none with a held-out value. What might tell something is left out: a sentence
+    in which the speaker occurs together with a word such as facts are told with.
+    """
+    files = [file for source in TALK for file in _files(folder / source)]
+    held_out = HeldOut(Wordings.load(split) for split in (Split.DEV, Split.TEST))
+    messages = {" ".join(text.split()) for file in files for text in _messages(file)}
+    return sorted(m for m in messages if _is_idle(m) and not held_out.is_in(m))
+
+
+def _is_idle(message: str) -> bool:
+    sentences = list(filter(None, _SENTENCE_END.split(message)))
+    return (
+        2 <= len(message.split()) <= MOST_WORDS
+        and "{" not in message
+        and not any((_SPEAKER.search(s) and _LASTING.search(s)) or _NO_SUBJECT.match(s) for s in sentences)
+    )

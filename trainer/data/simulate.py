@@ -69,7 +69,7 @@ def _turn(s: Storyteller, branches: int) -> Turn:
             s.known[change.after.key] = change.after
     rounds = branches if s.chance(s.shares.asked) else 0
     questions = [question for _ in range(rounds) for question in _questions(s, changes)]
-    return Turn(subject, text, kind, known, changes, tuple(questions), instead)
+    return Turn(subject, s.addressed(text, subject), kind, known, changes, tuple(questions), instead)
 
 
 def _questions(s: Storyteller, changes: tuple[Change, ...]) -> list[Question]:

@@ -29,7 +29,8 @@ class Shares:
     `asked`: messages after which questions are asked. `turned`: of the questions about somebody with a name, those in
     words that one asks about oneself with, turned into the third person. `invented`: values that are made up.
     `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise. `beside`:
-    pieces of news told in one breath with a remark that is none.
+    pieces of news told in one breath with a remark that is none. `overheard`: remarks that are idle talk of people, if
+    there is any. `addressed`: messages of two people that begin with the name of the other one.
     """
 
     idle: float = 0.1
@@ -41,12 +42,24 @@ class Shares:
     spliced: float = 0.0
     roughened: float = 0.0
     beside: float = 0.0
+    overheard: float = 0.0
+    addressed: float = 0.0
 
 
 USUAL = Shares()
 """What models are measured on."""
 IN_TRAINING = Shares(
-    idle=0.15, named=0.45, paired=0.15, asked=0.6, turned=0.5, invented=0.5, spliced=0.5, roughened=0.25, beside=0.15
+    idle=0.18,
+    named=0.45,
+    paired=0.15,
+    asked=0.6,
+    turned=0.5,
+    invented=0.5,
+    spliced=0.5,
+    roughened=0.25,
+    beside=0.15,
+    overheard=0.4,
+    addressed=0.2,
 )
 LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.25)
 """Two facts at once are learned when one at a time is known."""
@@ -91,6 +104,13 @@ class Storyteller:
             text = " ".join((text, self._remark()) if self.chance(0.5) else (self._remark(), text))
         return text
 
+    def addressed(self, text: str, subject: str) -> str:
+        """`text` as one of two people says it to the other, in the share `addressed` of cases after their name."""
+        others = [name for name in self.people if name != subject]
+        if not (self.shares.addressed and others and self.chance(self.shares.addressed)):
+            return text
+        return f"{self.say('openers.addressed', name=others[0])} {text}"
+
     def chat(self, kind: str) -> str:
         """Small talk: nothing to remember, though it may speak of all that lives are about."""
         if kind == "remark":
@@ -98,6 +118,8 @@ class Storyteller:
         return self._filled(self.wording(f"smalltalk.{kind}"))
 
     def _remark(self) -> str:
+        if self.wordings.overheard and self.chance(self.shares.overheard):
+            return self.rng.choice(self.wordings.overheard)
         return self._filled(self.wording("smalltalk.remark"))
 
     def _filled(self, wording: str) -> str:

@@ -124,13 +124,14 @@ class Wordings:
     """The pools of one split: `say` maps "pet.first" to wordings, `values` maps "places" to values.
 
     For each pool of questions about oneself, "home.ask_me", there is one of them turned into the third person,
-    "home.ask_turned".
+    "home.ask_turned". `overheard` is idle talk of people who do not speak to an assistant, if there is any.
     """
 
     split: Split
     say: dict[str, list[str]]
     values: dict[str, list[str]]
     favourites: dict[str, list[str]]
+    overheard: Sequence[str] = ()
 
     @classmethod
     def load(cls, split: Split, register: Register | None = None) -> Wordings:
