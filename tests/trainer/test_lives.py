@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from importlib.resources import files
 from random import Random
@@ -319,6 +320,30 @@ def test_news_may_be_told_beside_a_remark() -> None:
     assert any(wording in alone for wording in said)
     assert alone in beside
     assert len(beside) > len(alone)
+
+
+def test_remarks_may_be_idle_talk_that_people_had() -> None:
+    talk = ["Is it far to Rome?", "They won again."]
+    shares = Shares(overheard=0.5)
+    overhearing, alone = (
+        {Storyteller(Random(n), wordings, shares=shares).chat("remark") for n in range(200)}
+        for wordings in (replace(WORDINGS[Split.TRAIN], overheard=talk), WORDINGS[Split.TRAIN])
+    )
+
+    assert set(talk) <= overhearing
+    assert len(overhearing) > 50
+    assert not any(said in remark for remark in alone for said in talk)
+
+
+def test_two_people_may_begin_with_the_name_of_the_other() -> None:
+    shares = Shares(named=0.5, addressed=1.0)
+    for number in range(12):
+        life = simulate(number, WORDINGS[Split.TRAIN], turns=6, shares=shares)
+        beginnings = WORDINGS[Split.TRAIN].say["openers.addressed"]
+        for turn in life.turns:
+            others = [name for name in life.people if name != turn.speaker]
+            addressed = any(turn.text.startswith(fill(b, name=other)) for b in beginnings for other in others)
+            assert addressed == bool(others)
 
 
 def test_held_out_lives_hold_nothing_that_is_made_up() -> None:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterable
-from pathlib import Path
-
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from trainer.data.english import SOURCES, trainable_sentences
-from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import EMBEDDING_SCALE, new_model, starter_config
 from trainer.vectors import RARELY, token_vectors
 
@@ -63,30 +56,3 @@ def test_embeddings_lean_towards_the_vectors_and_keep_their_length() -> None:
     assert likeness.min() > 0.5
     assert embeddings[:100].std() == pytest.approx(EMBEDDING_SCALE, rel=0.05)
     assert torch.equal(embeddings[100:], usual[100:])
-
-
-def folder_of(tmp_path: Path, turns: Iterable[str], prose: str) -> Path:
-    for source in SOURCES:
-        (tmp_path / source).mkdir()
-        record = {"text": prose} if source == "wikinews" else {"turns": [{"text": text} for text in turns]}
-        with gzip.open(tmp_path / source / "some.jsonl.gz", "wt") as file:
-            file.write(json.dumps(record) + "\n")
-    return tmp_path
-
-
-def test_english_comes_in_sentences_without_what_is_held_out(tmp_path: Path) -> None:
-    held_out = Wordings.load(Split.TEST)
-    place, activity = held_out.values["places"][0], held_out.values["activities"][0]
-    turns = ["It rains. Is it late?", f"Let us go to {place}! Gladly.", f"{activity.capitalize()} is fun."]
-    folder = folder_of(tmp_path, turns, f"One line\nand another. They do {activity} there.")
-
-    found = list(trainable_sentences(folder))
-
-    assert found.count("It rains.") == found.count("Is it late?") == found.count("Gladly.") == len(SOURCES) - 1
-    assert found[-2:] == ["One line", "and another."]
-    assert set(found) == {"It rains.", "Is it late?", "Gladly.", "One line", "and another."}
-
-
-def test_a_missing_source_is_named_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"No \*\.jsonl\.gz in .*self_dialogue"):
-        trainable_sentences(tmp_path)
