@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--run", dest="folder", type=Path, default=Path("runs/starter"), help="folder of the run")
     starter.add_argument("--seed", type=int, default=0)
     starter.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    starter.add_argument("--text", type=Path, help="folder of English texts to begin embeddings with")
+    starter.add_argument("--text", type=Path, help="folder of English texts, for embeddings and idle talk")
     starter.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the schedule")
     starter.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
     starter.set_defaults(run=_starter)
