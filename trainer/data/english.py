@@ -1,4 +1,6 @@
-"""Everyday English from a folder of text: sentences in which no name or value occurs that is held out from training.
+"""Everyday English from a folder of text: sentences to count words in, and idle talk for lives.
+
+In neither is there a name or value that is held out from training.
 
 The folder is one that the user names; nothing of it is part of this project. It holds, in folders of their own, gzipped
 files of JSON lines: dialogues with "turns" of which each has a "text", and prose with a "text".
@@ -64,23 +66,6 @@ def trainable_sentences(folder: Path) -> Iterator[str]:
     return (s for file in files for s in _sentences(file) if not held_out.is_in(s))
 
 
-def _files(source: Path) -> list[Path]:
-    found = sorted(source.glob("*.jsonl.gz"))
-    if not found:
-        raise SystemExit(f"No *.jsonl.gz in {source}: name the folder of texts, or leave --text out.")
-    return found
-
-
-def _sentences(file: Path) -> Iterator[str]:
-    return (sentence for text in _messages(file) for sentence in _SENTENCE_END.split(text) if sentence)
-
-
-def _messages(file: Path) -> Iterator[str]:
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            yield from [turn["text"] for turn in record["turns"]] if "turns" in record else [record["text"]]
-
-
 def idle_talk(folder: Path) -> list[str]:
     """Messages of the dialogues in `folder` that tell nothing lasting about who says them, so nothing to remember.
 
@@ -100,3 +85,20 @@ def _is_idle(message: str) -> bool:
         and "{" not in message
         and not any((_SPEAKER.search(s) and _LASTING.search(s)) or _NO_SUBJECT.match(s) for s in sentences)
     )
+
+
+def _files(source: Path) -> list[Path]:
+    found = sorted(source.glob("*.jsonl.gz"))
+    if not found:
+        raise SystemExit(f"No *.jsonl.gz in {source}: name the folder of texts, or leave --text out.")
+    return found
+
+
+def _sentences(file: Path) -> Iterator[str]:
+    return (sentence for text in _messages(file) for sentence in _SENTENCE_END.split(text) if sentence)
+
+
+def _messages(file: Path) -> Iterator[str]:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for record in map(json.loads, lines):
+            yield from [turn["text"] for turn in record["turns"]] if "turns" in record else [record["text"]]
