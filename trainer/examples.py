@@ -6,12 +6,13 @@ like that. Knows nothing of tokens or tensors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from assistant.agents.completions import format_answer, format_operations
 from assistant.agents.generation import Agent, ChatMessage, Role
+from assistant.agents.grounding import invented_words
 from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data.facts import Fact
@@ -80,6 +81,17 @@ def groups(life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty =
             asked = rng.choice(turn.questions)
             history = _grown(history, asked.text, asked.answer)
         earlier = [*earlier, f"{turn.speaker}: {turn.text}"][-2:]
+
+
+def own_words(lives: Iterable[Life], wordings: Wordings) -> frozenset[str]:
+    """The words of right completions in `lives` that stand in no prompt: what memories and answers are made with."""
+    rng = Random("own words")
+    return frozenset(
+        word
+        for life in lives
+        for example in examples(life, wordings, rng)
+        for word in invented_words(example.completion, (message.text for message in example.prompt), ())
+    )
 
 
 def _grown(history: list[ChatMessage], said: str, replied: str) -> list[ChatMessage]:

@@ -139,7 +139,7 @@ class _Telling:
     def __init__(self, bank: MemoryBank, generator: Generator, traits: ModelTraits, scores: Scores) -> None:
         self._bank = bank
         self._traits = traits
-        generator = Reconsidering(generator, traits.reconsider_below)
+        generator = Reconsidering(generator, traits)
         self._manager = _Watched(generator)
         self._queue = ManagerQueue(bank, MemoryManager(self._manager), traits=traits)
         self._chat = Chat(bank, AnswerAgent(generator), traits=traits)

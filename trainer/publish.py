@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import gguf
@@ -15,8 +17,10 @@ from assistant.agents.generation import ModelTraits
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import MANIFEST, TEMPLATE, ModelFile
 from assistant.paths import Paths
-from trainer.data.wordings import Wordings
-from trainer.examples import MAX_OFFERED
+from trainer.data.simulate import simulate
+from trainer.data.storyteller import IN_TRAINING
+from trainer.data.wordings import Split, Wordings
+from trainer.examples import MAX_OFFERED, own_words
 from trainer.export.qwen2 import About, convert
 from trainer.lives_evaluation import Scores, evaluate
 
@@ -25,8 +29,10 @@ LICENCE = "Apache-2.0"
 CONTEXT = 1024
 MOST_BYTES = 25_000_000
 TEST_LIVES = 40
-TRAITS = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.85, reconsider_below=0.97)
+MEASURED = ModelTraits(memories_offered=MAX_OFFERED, least_confidence=0.85, reconsider_below=0.97)
 """The confidence is that below which 1 in 100 of the right proposals lie on dev (`lives --split dev --doubts`)."""
+LIVES_WITH_ALL_OWN_WORDS = 60
+"""More lives add no word to those of the templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,15 @@ class Provenance:
     command: str
     seed: int
     commit: str
+
+
+@cache
+def traits() -> ModelTraits:
+    """How a model trained on simulated lives is to be used."""
+    wordings = Wordings.load(Split.TRAIN)
+    numbers = range(LIVES_WITH_ALL_OWN_WORDS)
+    lives = (simulate(f"own words {number}", wordings, shares=IN_TRAINING) for number in numbers)
+    return replace(MEASURED, own_words=own_words(lives, wordings))
 
 
 def export(model: Path, target: Path) -> None:
@@ -48,7 +63,7 @@ def export(model: Path, target: Path) -> None:
 
 def unpublished(built: Path) -> ModelFile:
     """A GGUF file of ours that no manifest describes."""
-    return ModelFile(built.stem, built, context=CONTEXT, traits=TRAITS)
+    return ModelFile(built.stem, built, context=CONTEXT, traits=traits())
 
 
 def score(
@@ -72,6 +87,7 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
     """Puts a GGUF file into the folder `models` and describes it in the manifest there."""
     models.mkdir(parents=True, exist_ok=True)
     shipped = models / f"{NAME}.gguf"
+    used = traits()
     partial = shipped.with_name(shipped.name + ".partial")
     shutil.copyfile(built, partial)
     partial.replace(shipped)
@@ -90,9 +106,12 @@ def publish(built: Path, models: Path, provenance: Provenance, scores: Mapping[s
         f'licence = "{LICENCE}"',
         f"context = {CONTEXT}",
         f'template = "{TEMPLATE}"',
-        f"memories_offered = {TRAITS.memories_offered}",
-        f"least_confidence = {TRAITS.least_confidence}",
-        f"reconsider_below = {TRAITS.reconsider_below}",
+        f"memories_offered = {used.memories_offered}",
+        f"least_confidence = {used.least_confidence}",
+        f"reconsider_below = {used.reconsider_below}",
+        "own_words = [",
+        *textwrap.wrap(", ".join(f'"{word}"' for word in sorted(used.own_words)), 120),
+        "]",
         "",
         "[model.scores]",
         *(f"{name} = {share:.4f}" for name, share in scores.items()),

@@ -69,12 +69,15 @@ class ModelTraits:
 
     `memories_offered` is how many memories it was trained to be shown at once. What its manager proposes with a
     confidence below `least_confidence` is more often wrong than right. Of completions with a confidence below
-    `reconsider_below`, other drafts are worth their time.
+    `reconsider_below`, other drafts are worth their time. One that copies instead of knowing a language has
+    `own_words`, in small letters: any other word that it writes should stand in its prompt. None: it may write what it
+    likes.
     """
 
     memories_offered: int = 8
     least_confidence: float = 0.0
     reconsider_below: float = 0.0
+    own_words: frozenset[str] = frozenset()
 
 
 USUAL_TRAITS = ModelTraits()

@@ -2,15 +2,17 @@
 
 Taking the best token at each step need not end with the best completion: the first token of a memory to quote may look
 good until what follows it does not fit. Then the model itself finds another draft more probable as a whole. It costs
-nothing where the model is sure, which is nearly always.
+nothing where the model is sure, which is nearly always. A word from nowhere is reason enough to write again, too.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Generator
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Generator, ModelTraits
+from assistant.agents.grounding import invented_words
 
 DRAFTS = 4
 """How many drafts are written beside the first one. On 12 dev lives of the starter s12, four for each completion of a
@@ -21,15 +23,17 @@ TEMPERATURE = 1.0
 
 
 class Reconsidering:
-    """Generates what `generator` does, but reconsiders completions of a confidence below `below`; 0 is never.
+    """Generates what `generator` does, but reconsiders completions that the model's `traits` give reason to doubt.
 
-    What may be reconsidered does not stream: `on_text` gets it whole, once it is settled. Drafts are drawn with fixed
-    seeds, so that the same prompt gives the same completion.
+    These are those of a confidence below `reconsider_below`, and those with a word that is neither given nor the
+    model's own; where no draft does without such a word, the confidence is 0. What may be reconsidered does not
+    stream: `on_text` gets it whole, once it is settled. Drafts are drawn with fixed seeds, so that the same prompt
+    gives the same completion.
     """
 
-    def __init__(self, generator: Generator, below: float) -> None:
+    def __init__(self, generator: Generator, traits: ModelTraits) -> None:
         self._generator = generator
-        self._below = below
+        self._traits = traits
 
     def generate(
         self,
@@ -57,20 +61,24 @@ class Reconsidering:
                 seed=seed,
             )
 
-        if temperature > 0 or self._below <= 0:
+        def is_grounded(completion: Completion) -> bool:
+            own = self._traits.own_words
+            return not own or not invented_words(completion.text, (message.text for message in prompt), own)
+
+        def rank(completion: Completion) -> tuple[bool, bool, float]:
+            whole = completion.finish_reason is FinishReason.STOP
+            return whole, is_grounded(completion), completion.log_probability
+
+        if temperature > 0 or not (self._traits.reconsider_below > 0 or self._traits.own_words):
             return draft(temperature, seed, on_text)
         best = draft(0.0, None)
-        if best.finish_reason is not FinishReason.CANCELLED and best.confidence < self._below:
+        doubtful = best.confidence < self._traits.reconsider_below or not is_grounded(best)
+        if doubtful and best.finish_reason is not FinishReason.CANCELLED:
             for number in range(DRAFTS):
                 other = draft(TEMPERATURE, number)
                 if other.finish_reason is FinishReason.CANCELLED:
                     return other
-                best = max(best, other, key=_rank)
+                best = max(best, other, key=rank)
         if on_text is not None and best.text:
             on_text(best.text)
-        return best
-
-
-def _rank(completion: Completion) -> tuple[bool, float]:
-    """A whole completion comes before one that was cut off, then the more probable one."""
-    return completion.finish_reason is FinishReason.STOP, completion.log_probability
+        return best if is_grounded(best) else replace(best, confidence=0.0)

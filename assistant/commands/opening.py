@@ -41,7 +41,7 @@ def open_models(paths: Paths) -> Iterator[Models]:
     with start_engine(paths) as engine:
         embedder = engine if paths.embedder.exists() else None
         traits = shipped_model().traits
-        generator = Reconsidering(engine, traits.reconsider_below)
+        generator = Reconsidering(engine, traits)
         yield Models(generator, embedder, traits, lambda: engine.ready(LOAD_SECONDS))
 
 

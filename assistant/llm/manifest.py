@@ -123,6 +123,7 @@ def _model(entry: Any, folder: Path) -> ModelFile:
             int(entry["memories_offered"]),
             float(entry.get("least_confidence", 0.0)),
             float(entry.get("reconsider_below", 0.0)),
+            frozenset(str(word) for word in entry.get("own_words", ())),
         ),
         parents=tuple(entry.get("parents", ())),
         command=entry.get("command", ""),

@@ -253,7 +253,7 @@ class Session:
         """The engine, as the model's traits want it to be used. Raises EngineError."""
         from assistant.agents.reconsidering import Reconsidering
 
-        return Reconsidering(self._ready_engine(), self._traits.reconsider_below)
+        return Reconsidering(self._ready_engine(), self._traits)
 
     def _answer(self, message: Message, stop: threading.Event) -> None:
         from assistant.agents.answer import AnswerAgent

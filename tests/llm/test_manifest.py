@@ -33,6 +33,7 @@ template = "chatml"
 memories_offered = 6
 least_confidence = 0.9
 reconsider_below = 0.95
+own_words = ["and", "lives"]
 
 [model.scores]
 operations = 0.9
@@ -58,7 +59,7 @@ def test_the_first_model_of_the_manifest_is_the_one_to_use(models: Path) -> None
         size=21,
         sha256=hashlib.sha256(WEIGHTS).hexdigest(),
         context=2048,
-        traits=ModelTraits(6, 0.9, 0.95),
+        traits=ModelTraits(6, 0.9, 0.95, frozenset({"and", "lives"})),
         parents=("nobody",),
         command="recollect-train starter",
         seed=7,

@@ -7,12 +7,14 @@ from random import Random
 
 from assistant.agents.completions import Answer, parse_answer, parse_operations
 from assistant.agents.generation import Agent
+from assistant.agents.grounding import invented_words
 from assistant.memory.operations import Action, MemoryOperation
 from trainer.data import facts
 from trainer.data.lives import Change, Life, Question, Turn
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Split, Wordings
 from trainer.examples import HISTORY_MESSAGES, MAX_OFFERED, examples, gold_operations
+from trainer.publish import traits
 
 WORDINGS = Wordings.load(Split.TRAIN)
 BUDDY = facts.pet("User", "dog", ("Buddy",))
@@ -36,6 +38,18 @@ def test_a_fact_that_ends_is_a_delete_and_a_new_one_an_add() -> None:
         MemoryOperation(Action.DELETE, 1),
         MemoryOperation(Action.ADD, None, "User lives in Lima."),
     )
+
+
+def test_right_completions_on_any_split_hold_only_words_of_their_prompts_and_own_ones() -> None:
+    own = traits().own_words
+    assert 50 < len(own) < 120
+    assert {"lives", "allergic", "noop", "yet"} < own
+    for split in Split:
+        wordings = Wordings.load(split)
+        for number in range(8):
+            for example in examples(simulate(f"any {number}", wordings), wordings, Random(number)):
+                given = [message.text for message in example.prompt]
+                assert invented_words(example.completion, given, own) == set()
 
 
 def test_a_turn_becomes_the_managers_prompt_and_its_questions_the_answer_agents() -> None:
