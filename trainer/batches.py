@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from random import Random
 
@@ -89,9 +90,11 @@ class Encoder:
         start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
         self._control = ControlTokens(start, self.end)
         self.vocabulary = len(tokenizer)
+        self._text = lru_cache(maxsize=1024)(self._encoded)  # Most of what is asked for are the roles of messages.
 
-    def _text(self, text: str) -> list[int]:
-        return self.plain.encode(text, add_special_tokens=False).ids
+    def _encoded(self, text: str) -> list[int]:
+        ids: list[int] = self.plain.encode(text, add_special_tokens=False).ids
+        return ids
 
     def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""

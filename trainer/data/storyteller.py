@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -15,8 +14,6 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-TO_TWO = re.compile(r"\b(second|two|both|twice|pair|couple)\b", re.IGNORECASE)
-"""Words that are wrong of a third thing: "my second dog" when two are known."""
 REMARKS = (1, 1, 2, 3)
 """How many remarks stand in one message, one number as likely as the other."""
 
@@ -86,8 +83,7 @@ class Storyteller:
 
         Where there will be more than two, `beyond_two`, none that counts to two.
         """
-        said = self.wordings.say[pool]
-        wording = self.rng.choice([w for w in said if not TO_TWO.search(w)] if beyond_two else said)
+        wording = self.rng.choice((self.wordings.beyond_two if beyond_two else self.wordings.say)[pool])
         return roughened(wording, self.wordings.words, self.rng) if self.chance(self.shares.roughened) else wording
 
     def tell(self, pool: str, *, beyond_two: bool = False, **filling: str) -> str:

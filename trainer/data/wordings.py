@@ -41,6 +41,7 @@ DEV_SHARE = 12
 
 ARTICLES = frozenset({"a", "an", "the"})
 _VOWEL_SOUND = re.compile(r"(?!eu|uk|uni|use|ut[ei])[aeiou]", re.IGNORECASE)
+_TO_TWO = re.compile(r"\b(second|two|both|twice|pair|couple)\b", re.IGNORECASE)
 _SLOT = re.compile(r"(\ba |\bA )?\{(\w+)\}")
 
 
@@ -168,6 +169,11 @@ class Wordings:
         favourites = {category: mine.pop(category) for category in words["favourites"]}
         values = mine | {pool: words["words"][pool] for pool in CLOSED_POOLS}
         return cls(split, say, values, {category: options for category, options in favourites.items() if options})
+
+    @cached_property
+    def beyond_two(self) -> dict[str, list[str]]:
+        """The pools of `say` without the wordings that count to two: "my second dog" is wrong when two are known."""
+        return {pool: [line for line in lines if not _TO_TWO.search(line)] for pool, lines in self.say.items()}
 
     @cached_property
     def words(self) -> list[str]:
