@@ -93,8 +93,7 @@ class Encoder:
         self._text = lru_cache(maxsize=1024)(self._encoded)  # Most of what is asked for are the roles of messages.
 
     def _encoded(self, text: str) -> list[int]:
-        ids: list[int] = self.plain.encode(text, add_special_tokens=False).ids
-        return ids
+        return self.plain.encode(text, add_special_tokens=False).ids
 
     def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""

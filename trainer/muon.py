@@ -27,42 +27,28 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     return (x.mT if tall else x).float()
 
 
-def direction(gradients: list[torch.Tensor], momentum: torch.Tensor, share: float) -> torch.Tensor:
-    """Where to go for matrices with these `gradients`, (number, rows, columns); `momentum`, alike, moves on."""
-    gradient = torch.stack(gradients)
-    momentum.lerp_(gradient, 1 - share)
-    return orthogonal(gradient.lerp(momentum, share))
-
-
 class Muon(torch.optim.Optimizer):
-    """`weight_decay` is decoupled, as in AdamW. Only for matrices. Compiled, a step takes a third less."""
+    """`weight_decay` is decoupled, as in AdamW. Only for matrices."""
 
     def __init__(
-        self,
-        matrices: Iterable[torch.nn.Parameter],
-        lr: float,
-        *,
-        weight_decay: float,
-        momentum: float = 0.95,
-        compiled: bool = False,
+        self, matrices: Iterable[torch.nn.Parameter], lr: float, *, weight_decay: float, momentum: float = 0.95
     ) -> None:
         by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
         for matrix in matrices:
             by_shape.setdefault(matrix.shape, []).append(matrix)
         groups = [{"params": alike} for alike in by_shape.values()]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
-        self._direction = torch.compile(direction, dynamic=False) if compiled else direction
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step along the gradients, which every matrix must have."""
         for group in self.param_groups:
             matrices = group["params"]
-            gradients = [matrix.grad for matrix in matrices]
+            gradients = torch.stack([matrix.grad for matrix in matrices])
             state = self.state[matrices[0]]
-            if not state:
-                state["momentum"] = torch.zeros(len(gradients), *gradients[0].shape)
-            updates = self._direction(gradients, state["momentum"], group["momentum"])
+            momentum = state.setdefault("momentum", torch.zeros_like(gradients))
+            momentum.lerp_(gradients, 1 - group["momentum"])
+            updates = orthogonal(gradients.lerp_(momentum, group["momentum"]))
             scale = 0.2 * math.sqrt(max(matrices[0].shape))
             torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(matrices, list(updates), alpha=-group["lr"] * scale)

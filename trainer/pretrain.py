@@ -121,12 +121,12 @@ def new_model(config: Qwen2Config, seed: int, vectors: torch.Tensor | None = Non
     return model
 
 
-def optimisers(model: Qwen2ForCausalLM, schedule: Schedule, *, compiled: bool = False) -> list[torch.optim.Optimizer]:
+def optimisers(model: Qwen2ForCausalLM, schedule: Schedule) -> list[torch.optim.Optimizer]:
     """Muon on the matrices of the layers, AdamW on embeddings, norms and biases."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        Muon(matrices, lr=schedule.muon_rate, weight_decay=schedule.weight_decay, compiled=compiled),
+        Muon(matrices, lr=schedule.muon_rate, weight_decay=schedule.weight_decay),
         torch.optim.AdamW(rest, lr=schedule.adam_rate, weight_decay=0.0, betas=(0.9, 0.98), eps=ADAM_EPSILON),
     ]
 
@@ -143,7 +143,7 @@ class Trainer:
 
     def __init__(self, model: Qwen2ForCausalLM, schedule: Schedule, folder: Path, *, compiled: bool = True) -> None:
         self.model, self.schedule, self.folder = model, schedule, folder
-        self.optimisers = optimisers(model, schedule, compiled=compiled)
+        self.optimisers = optimisers(model, schedule)
         self.step = 0
         self.seconds = 0.0
         # Attention written out, which compiling fuses: PyTorch's own for the CPU takes a quarter of a step backwards.

@@ -74,11 +74,12 @@ class Reconsidering:
         best = draft(0.0, None)
         doubtful = best.confidence < self._traits.reconsider_below or not is_grounded(best)
         if doubtful and best.finish_reason is not FinishReason.CANCELLED:
+            drafts = [best]
             for number in range(DRAFTS):
-                other = draft(TEMPERATURE, number)
-                if other.finish_reason is FinishReason.CANCELLED:
-                    return other
-                best = max(best, other, key=rank)
+                drafts.append(draft(TEMPERATURE, number))
+                if drafts[-1].finish_reason is FinishReason.CANCELLED:
+                    return drafts[-1]
+            best = max(drafts, key=rank)
         if on_text is not None and best.text:
             on_text(best.text)
         return best if is_grounded(best) else replace(best, confidence=0.0)

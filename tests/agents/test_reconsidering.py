@@ -9,6 +9,7 @@ import pytest
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, ModelTraits, Role
 from assistant.agents.reconsidering import DRAFTS, Reconsidering
 
+DOUBTS = ModelTraits(reconsider_below=0.8)
 PROMPT = [ChatMessage(Role.USER, "Where does Nia work?")]
 FIRST = Completion("Bold", FinishReason.STOP, completion_tokens=3, confidence=0.5)
 LIKELIER = Completion("Bold Kettle", FinishReason.STOP, completion_tokens=3, confidence=0.7)
@@ -32,25 +33,20 @@ class Drafts:
 
 def test_the_most_probable_of_greedy_and_drawn_drafts_is_taken() -> None:
     drafts = Drafts(FIRST, LIKELIER, LIKELIEST, LIKELIER, FIRST)
-    assert Reconsidering(drafts, ModelTraits(reconsider_below=0.8)).generate(Agent.ANSWER, PROMPT) == LIKELIEST
+    assert Reconsidering(drafts, DOUBTS).generate(Agent.ANSWER, PROMPT) == LIKELIEST
     assert DRAFTS == 4
     assert drafts.asked == [(0.0, None), (1.0, 0), (1.0, 1), (1.0, 2), (1.0, 3)]
 
 
 def test_the_first_draft_stays_where_no_other_is_more_probable() -> None:
     drafts = Drafts(LIKELIER, FIRST, FIRST, FIRST, FIRST)
-    assert Reconsidering(drafts, ModelTraits(reconsider_below=0.8)).generate(Agent.ANSWER, PROMPT) == LIKELIER
+    assert Reconsidering(drafts, DOUBTS).generate(Agent.ANSWER, PROMPT) == LIKELIER
 
 
 def test_probable_means_the_whole_completion_not_its_average_token() -> None:
     long = Completion("a b c d e f g h i", FinishReason.STOP, completion_tokens=9, confidence=0.75)
     short = Completion("a", FinishReason.STOP, completion_tokens=1, confidence=0.5)
-    assert (
-        Reconsidering(Drafts(long, short, long, long, long), ModelTraits(reconsider_below=0.8)).generate(
-            Agent.MANAGER, PROMPT
-        )
-        == short
-    )
+    assert Reconsidering(Drafts(long, short, long, long, long), DOUBTS).generate(Agent.MANAGER, PROMPT) == short
 
 
 def test_a_model_that_is_sure_is_asked_once() -> None:
@@ -61,18 +57,13 @@ def test_a_model_that_is_sure_is_asked_once() -> None:
 
 def test_a_whole_draft_comes_before_one_that_was_cut_off() -> None:
     loop = Completion("life life life", FinishReason.LENGTH, completion_tokens=3, confidence=0.79)
-    assert (
-        Reconsidering(Drafts(loop, FIRST, loop, loop, loop), ModelTraits(reconsider_below=0.8)).generate(
-            Agent.ANSWER, PROMPT
-        )
-        == FIRST
-    )
+    assert Reconsidering(Drafts(loop, FIRST, loop, loop, loop), DOUBTS).generate(Agent.ANSWER, PROMPT) == FIRST
 
 
 def test_the_text_is_passed_on_once_when_it_is_settled() -> None:
     heard: list[str] = []
     drafts = Drafts(FIRST, LIKELIEST, FIRST, FIRST, FIRST)
-    Reconsidering(drafts, ModelTraits(reconsider_below=0.8)).generate(Agent.ANSWER, PROMPT, on_text=heard.append)
+    Reconsidering(drafts, DOUBTS).generate(Agent.ANSWER, PROMPT, on_text=heard.append)
     assert heard == ["Hexworks"]
 
 
@@ -87,19 +78,9 @@ def test_what_needs_no_second_thought_streams_as_it_comes(below: float, temperat
 
 def test_a_stop_ends_it_with_what_was_being_written() -> None:
     stopped = Completion("Bo", FinishReason.CANCELLED, confidence=0.1)
-    assert (
-        Reconsidering(Drafts(stopped), ModelTraits(reconsider_below=0.8)).generate(
-            Agent.ANSWER, PROMPT, cancel=threading.Event()
-        )
-        == stopped
-    )
+    assert Reconsidering(Drafts(stopped), DOUBTS).generate(Agent.ANSWER, PROMPT, cancel=threading.Event()) == stopped
     drafts = Drafts(FIRST, LIKELIER, stopped)
-    assert (
-        Reconsidering(drafts, ModelTraits(reconsider_below=0.8)).generate(
-            Agent.ANSWER, PROMPT, cancel=threading.Event()
-        )
-        == stopped
-    )
+    assert Reconsidering(drafts, DOUBTS).generate(Agent.ANSWER, PROMPT, cancel=threading.Event()) == stopped
 
 
 OWN = frozenset({"works", "at"})

@@ -13,6 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from trainer.data.wordings import Split, Wordings
@@ -21,9 +22,10 @@ SOURCES = ("self_dialogue", "synthetic_persona_chat", "topical_chat", "taskmaste
 """Folders of texts whose licences allow this use; NOTICE names them."""
 TALK = ("self_dialogue", "synthetic_persona_chat", "topical_chat")
 """Those that hold what people say to each other."""
+MOST_WORDS = 30
+"""Of what is idle talk: longer messages would fill prompts that are there to learn from."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 _WORD = re.compile(r"[^\W\d_]+")
-MOST_WORDS = 30
 _SPEAKER = re.compile(r"\b(i|i'?m|im|i've|ive|i'd|i'll|my|mine|me|myself|we|we're|we've|our|ours|us)\b", re.IGNORECASE)
 _LASTING = re.compile(
     r"\b(a\b|an\b|'?ve\b|age\b|had\b|has\b|hav|fan\b|fav(e|s)?\b|from\b|hat(e|ing)|into\b|son\b|used to|go(ing)? to|"
@@ -59,10 +61,15 @@ class HeldOut:
         return any(value in sentence for word in begun for value in self._begun_by[word])
 
 
+@cache
+def _held_out() -> HeldOut:
+    return HeldOut(Wordings.load(split) for split in (Split.DEV, Split.TEST))
+
+
 def trainable_sentences(folder: Path) -> Iterator[str]:
     """The sentences in `folder` with nothing in them that is held out. SystemExit says which source is missing."""
     files = [file for source in SOURCES for file in _files(folder / source)]
-    held_out = HeldOut(Wordings.load(split) for split in (Split.DEV, Split.TEST))
+    held_out = _held_out()
     return (s for file in files for s in _sentences(file) if not held_out.is_in(s))
 
 
@@ -73,7 +80,7 @@ def idle_talk(folder: Path) -> list[str]:
     in which the speaker occurs together with a word such as facts are told with.
     """
     files = [file for source in TALK for file in _files(folder / source)]
-    held_out = HeldOut(Wordings.load(split) for split in (Split.DEV, Split.TEST))
+    held_out = _held_out()
     messages = {" ".join(text.split()) for file in files for text in _messages(file)}
     return sorted(m for m in messages if _is_idle(m) and not held_out.is_in(m))
 
