@@ -15,7 +15,7 @@ import pytest
 from trainer.data import facts
 from trainer.data.english import HeldOut
 from trainer.data.lives import ABSTAIN, Change, Life
-from trainer.data.simulate import simulate
+from trainer.data.simulate import LEARNED_LAST, simulate
 from trainer.data.storyteller import IN_TRAINING, USUAL, Shares, Storyteller
 from trainer.data.tellers import TELLERS
 from trainer.data.wordings import (
@@ -246,6 +246,16 @@ def test_harder_lives_have_more_named_people_and_more_news_of_two_facts() -> Non
     usual, hard = told(USUAL), told(Shares(named=0.6, paired=0.3))
     assert usual[0] < hard[0]
     assert usual[1] < hard[1]
+
+
+def test_lives_may_practise_the_kinds_that_are_learned_last() -> None:
+    def share(practised: float) -> float:
+        lives = [simulate(number, WORDINGS[Split.TRAIN], shares=Shares(practised=practised)) for number in range(40)]
+        told = [change for life in lives for turn in life.turns for change in turn.changes]
+        return sum(f.kind in LEARNED_LAST for c in told if (f := c.after or c.before)) / len(told)
+
+    assert share(1.0) == 1.0
+    assert share(0.0) < share(0.3) < 1.0
 
 
 def test_in_training_questions_are_asked_after_a_part_of_the_messages_only() -> None:

@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_pa
 def test_rates_rise_hold_and_fall_and_rows_become_long_at_the_end() -> None:
     schedule = Schedule(steps=200, warmup=10, decay=0.5, long_from=0.8)
 
-    assert [schedule.mix_at(step).shares.paired for step in (0, 99, 100, 199)] == [0.15, 0.15, 0.25, 0.25]
+    assert [schedule.mix_at(step).shares.paired for step in (0, 99, 100, 199)] == [0.2, 0.2, 0.35, 0.25]
     assert [schedule.mix_at(step).shares.invented for step in (0, 119, 120, 199)] == [0.5, 0.5, 0.3, 0.3]
     assert [schedule.factor(step) for step in (0, 9, 100, 150, 199)] == pytest.approx([0.1, 1, 1, 0.5, 0.01])
     assert [schedule.shape_at(step).length for step in (0, 159, 160, 199)] == [schedule.row] * 2 + [

@@ -15,6 +15,8 @@ from trainer.data.wordings import Wordings
 
 OFTEN_TOLD_TOGETHER = ("liking", "favourite", "plan", "appointment")
 """Kinds of which two are told at once without the one being about the other."""
+LEARNED_LAST = ("friend_job", "friend_pet", "job", "liking", "pet")
+"""Kinds of news that came out worst on the dev split, for their share of it."""
 SMALLTALK = (
     "greeting", "thanks", "goodbye", "mood", "weather", "chitchat", "request", "reaction", "remark", "wondering",
 )  # fmt: skip
@@ -90,7 +92,10 @@ def _event(s: Storyteller, subject: str) -> Event:
     kinds = list(TELLERS)
     weights = [TELLERS[k][0] for k in kinds]
     while True:
-        kind = s.rng.choice(told) if told and s.chance(0.5) else s.rng.choices(kinds, weights)[0]
+        if s.shares.practised and s.chance(s.shares.practised):
+            kind = s.rng.choice(LEARNED_LAST)
+        else:
+            kind = s.rng.choice(told) if told and s.chance(0.5) else s.rng.choices(kinds, weights)[0]
         event = TELLERS[kind][1](s, subject)
         if event is not None and event[2].before != event[2].after:  # What is known already is no news.
             return event

@@ -27,7 +27,8 @@ class Shares:
     words that one asks about oneself with, turned into the third person. `invented`: values that are made up.
     `spliced`: of those, the ones made of parts of words. `roughened`: wordings that are said a bit otherwise. `beside`:
     pieces of news told in one breath with a remark that is none. `overheard`: remarks that are idle talk of people, if
-    there is any. `addressed`: messages of two people that begin with the name of the other one.
+    there is any. `addressed`: messages of two people that begin with the name of the other one. `practised`: pieces of
+    news that are of the kinds learned last.
     """
 
     idle: float = 0.1
@@ -41,6 +42,7 @@ class Shares:
     beside: float = 0.0
     overheard: float = 0.0
     addressed: float = 0.0
+    practised: float = 0.0
 
 
 USUAL = Shares()
@@ -48,8 +50,8 @@ USUAL = Shares()
 IN_TRAINING = Shares(
     idle=0.18,
     named=0.45,
-    paired=0.15,
-    asked=0.6,
+    paired=0.2,
+    asked=0.35,
     turned=0.5,
     invented=0.5,
     spliced=0.5,
@@ -57,10 +59,13 @@ IN_TRAINING = Shares(
     beside=0.15,
     overheard=0.4,
     addressed=0.2,
+    practised=0.2,
 )
-LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.25)
+LATE_IN_TRAINING = replace(IN_TRAINING, paired=0.35)
 """Two facts at once are learned when one at a time is known."""
-LAST_IN_TRAINING = replace(LATE_IN_TRAINING, named=0.4, turned=0.3, invented=0.3, roughened=0.1, beside=0.05)
+LAST_IN_TRAINING = replace(
+    LATE_IN_TRAINING, idle=0.12, named=0.4, paired=0.25, turned=0.3, invented=0.3, roughened=0.1, beside=0.05
+)
 """As the rates fall, lives become more like those that people lead."""
 
 
