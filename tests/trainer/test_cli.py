@@ -10,6 +10,7 @@ from pathlib import Path
 import gguf
 import pytest
 
+from assistant.agents.generation import ModelTraits
 from assistant.llm.manifest import shipped_models, verify
 from trainer.cli import _changed, main
 from trainer.data.wordings import Split, Wordings
@@ -51,7 +52,7 @@ def test_a_setting_that_makes_no_sense_is_refused_before_anything_runs(
 
 
 def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint, built, models = tmp_path / "model", tmp_path / "built.gguf", tmp_path / "models"
     words = Wordings.load(Split.TRAIN)
@@ -68,6 +69,8 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
     assert (model.name, model.seed, model.commit, model.scores["operations"]) == ("recollect-starter", 0, "abc", 0.5)
     assert gguf.GGUFReader(model.path).fields["general.name"].contents() == "recollect-starter"
 
+    # An untrained model writes until it is cut off, and with second thoughts it would do so five times.
+    monkeypatch.setattr("trainer.publish.traits", lambda: ModelTraits(memories_offered=8))
     assert main(["lives", str(model.path), "--lives", "1", "--json"]) == 0
     totals = json.loads(capsys.readouterr().out)
     assert totals["answers"] == 0.0, "a model that was not trained answers nothing"
