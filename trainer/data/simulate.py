@@ -92,6 +92,7 @@ def _event(s: Storyteller, subject: str) -> Event:
     kinds = list(TELLERS)
     weights = [TELLERS[k][0] for k in kinds]
     while True:
+        # Where nothing is practised nothing is drawn: the lives that models are measured on stay the same.
         if s.shares.practised and s.chance(s.shares.practised):
             kind = s.rng.choice(LEARNED_LAST)
         else:
