@@ -118,7 +118,16 @@ def test_torch_is_pinned_to_the_version_whose_cpu_build_is_taken() -> None:
 def test_the_app_alone_requires_nothing_that_training_needs(installed: Path) -> None:
     (metadata,) = installed.glob("*.dist-info/METADATA")
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata.read_text(), re.MULTILINE)
-    assert required == ["apsw", "gguf", "llama-cpp-python", "numpy", "platformdirs", "sqlite-vec", "textual"]
+    assert required == [
+        "apsw",
+        "gguf",
+        "llama-cpp-python",
+        "numpy",
+        "platformdirs",
+        "python-dateutil",
+        "sqlite-vec",
+        "textual",
+    ]
 
 
 def _pins() -> dict[str, str]:

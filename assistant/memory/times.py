@@ -10,6 +10,12 @@ def now() -> datetime:
     return datetime.now().astimezone()
 
 
+def not_before(earlier: datetime | None) -> datetime:
+    """The time here, but no earlier than `earlier`: a clock that is set back must not put what follows first."""
+    here = now()
+    return here if earlier is None or earlier <= here else earlier.astimezone(here.tzinfo)
+
+
 def to_text(time: datetime) -> str:
     """`time` as it is stored. It must have a time zone: a naive one means another moment elsewhere."""
     if time.utcoffset() is None:
