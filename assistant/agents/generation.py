@@ -47,6 +47,7 @@ class Completion:
     """What a model wrote, and what it cost (tokens; `seconds` of wall time).
 
     `confidence` is the geometric mean of the probabilities that the model gave the tokens it wrote, from 0 to 1.
+    `model` is the name of the model, "" where nobody knows.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Completion:
     completion_tokens: int = 0
     seconds: float = 0.0
     confidence: float = 1.0
+    model: str = ""
 
     @property
     def log_probability(self) -> float:

@@ -166,7 +166,8 @@ class Chat:
         if citations:
             self._bank.cite(saved.id, citations)
         if malformed is not None:
-            self._bank.hold(reply.completion.text, f"answer: {malformed.reason}", source_message_id=saved.id)
+            reason, model = f"answer: {malformed.reason}", reply.completion.model or None
+            self._bank.hold(reply.completion.text, reason, source_message_id=saved.id, model=model)
         return Turn(message, saved, citations, reply.completion, malformed)
 
 

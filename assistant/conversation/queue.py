@@ -48,7 +48,11 @@ def _ignore(_: Receipt) -> None:
 class ManagerQueue:
     """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
 
-    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, traits: ModelTraits = USUAL_TRAITS) -> None:
+    def __init__(
+        self, bank: MemoryBank, manager: MemoryManager, *, traits: ModelTraits = USUAL_TRAITS, ask_about: str = ""
+    ) -> None:
+        """With `ask_about`, all that is proposed is held for review, for that reason."""
+        self._ask_about = ask_about
         self._bank = bank
         self._manager = manager
         self._traits = traits
@@ -132,21 +136,26 @@ class ManagerQueue:
         )
 
     def _record(self, job: Job, message: Message, offered: list[Memory], decision: Decision) -> tuple[Operation, ...]:
-        completion = decision.completion.text
+        completion, model = decision.completion.text, decision.completion.model or None
         if decision.malformed is not None:
             reason = decision.malformed.reason
-            return (self._bank.hold(completion, reason, source_message_id=message.id, job_id=job.id),)
+            held = self._bank.hold(completion, reason, source_message_id=message.id, model=model, job_id=job.id)
+            return (held,)
         applied = self._bank.apply(
             [_with_real_id(operation, offered) for operation in decision.operations],
             actor="manager" if message.external_id is None else "import",
             observed_at=message.created_at,
             source_message_id=message.id,
             completion=completion,
+            model=model,
             job_id=job.id,
             seen=offered,
-            held_for=UNSURE if decision.completion.confidence < self._traits.least_confidence else "",
+            held_for=self._ask_about or (UNSURE if self._is_unsure(decision) else ""),
         )
         return tuple(applied)
+
+    def _is_unsure(self, decision: Decision) -> bool:
+        return decision.completion.confidence < self._traits.least_confidence
 
     def _index(self) -> None:
         """Gives vectors to what has none yet. Without an embedder that works search is by text, so it can wait."""

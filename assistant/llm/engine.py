@@ -119,6 +119,7 @@ class Engine:
             done.completion_tokens,
             time.monotonic() - begun,
             done.confidence,
+            model=self._model.name,
         )
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:

@@ -8,31 +8,39 @@ models: whatever makes vectors is passed in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assistant.errors import EngineError, InputError, StorageError
+from assistant.errors import InputError, StorageError
 from assistant.memory import (
+    applying,
+    backups,
     conversations,
     forgetting,
+    indexes,
     jobs,
     journal,
     memories,
     review,
     schema,
     search,
+    settings,
     times,
+    tombstones,
+    transfer,
     undo,
-    vectors,
 )
 from assistant.memory.conversations import NewMessage
 from assistant.memory.database import BUSY_TIMEOUT, Database
+from assistant.memory.deciding import Mode
+from assistant.memory.embedding import Embedding
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import (
+    ANY_TIME,
     Citation,
     Conversation,
     Embedder,
@@ -42,10 +50,12 @@ from assistant.memory.records import (
     MatchedBy,
     Memory,
     MemoryStatus,
+    MemoryVersion,
     Message,
     MessageRole,
     MessageState,
     Operation,
+    Times,
 )
 from assistant.paths import Paths
 
@@ -60,17 +70,17 @@ __all__ = [
     "Memory",
     "MemoryBank",
     "MemoryStatus",
+    "MemoryVersion",
     "Message",
     "MessageRole",
     "MessageState",
+    "Mode",
     "Operation",
+    "Times",
 ]
 
 TEXT_ONLY = "text"
 TEXT_AND_MEANING = "text and meaning"
-
-_LONGEST_QUERY = 2000
-"""Characters of a query that are embedded; the embedder reads no more of them."""
 
 
 class MemoryBank:
@@ -78,10 +88,9 @@ class MemoryBank:
 
     def __init__(self, database: Database, embedder: Embedder | None = None) -> None:
         """Takes a database that has the tables; `open` is the usual way."""
-        self.embedder = embedder
         self._database = database
+        self._embedding = Embedding(database, embedder)
         self._owner = jobs.new_owner()
-        self._embedder_failed = False
 
     @classmethod
     def open(
@@ -94,6 +103,7 @@ class MemoryBank:
         database = Database(where.database if isinstance(where, Paths) else where, busy_timeout=busy_timeout)
         try:
             schema.migrate(database)
+            _bring_up_to_date(database)
         except BaseException:
             database.close()
             raise
@@ -194,6 +204,27 @@ class MemoryBank:
         with self._database.read() as connection:
             return memories.memory(connection, memory_id)
 
+    def as_of(self, time: datetime) -> list[Memory]:
+        """What the bank knew at `time`: the memories that were active then, as they stood, oldest first."""
+        with self._database.read() as connection:
+            return memories.as_of(connection, time)
+
+    def history(self, memory_id: int) -> list[MemoryVersion]:
+        """All that the memory ever said, oldest first. Raises NotFoundError."""
+        with self._database.read() as connection:
+            return memories.history(connection, memory_id)
+
+    @property
+    def mode(self) -> Mode:
+        """What becomes of what a model proposes: applied, held to be asked about, or rejected."""
+        with self._database.read() as connection:
+            return settings.mode(connection)
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        with self._database.write() as connection:
+            settings.set_mode(connection, mode)
+
     def apply(
         self,
         operations: Sequence[MemoryOperation],
@@ -202,6 +233,7 @@ class MemoryBank:
         observed_at: datetime,
         source_message_id: int | None = None,
         completion: str | None = None,
+        model: str | None = None,
         job_id: int | None = None,
         seen: Sequence[Memory] = (),
         held_for: str = "",
@@ -217,8 +249,8 @@ class MemoryBank:
         with self._database.write() as connection:
             if job_id is not None and not jobs.finish(connection, job_id, self._owner):
                 return []
-            origin = Origin(actor, source_message_id, completion)
-            return journal.apply(connection, operations, origin, observed_at, seen=seen, held_for=held_for)
+            origin = Origin(actor, source_message_id, completion, model=model)
+            return applying.apply(connection, operations, origin, observed_at, seen=seen, held_for=held_for)
 
     def accept(self, operation_id: int) -> Operation:
         """Carries out a held operation, as the user's. Raises NotFoundError, or InputError saying why it cannot be."""
@@ -231,10 +263,16 @@ class MemoryBank:
             return review.decline(connection, operation_id)
 
     def hold(
-        self, completion: str, reason: str, *, source_message_id: int | None, job_id: int | None = None
+        self,
+        completion: str,
+        reason: str,
+        *,
+        source_message_id: int | None,
+        model: str | None = None,
+        job_id: int | None = None,
     ) -> Operation:
         """Keeps a reply that could not be read for review, and finishes the job if it is still ours."""
-        origin = Origin("manager", source_message_id, completion)
+        origin = Origin("manager", source_message_id, completion, model=model)
         with self._database.write() as connection:
             if job_id is not None:
                 jobs.finish(connection, job_id, self._owner)
@@ -242,13 +280,14 @@ class MemoryBank:
 
     def add(self, text: str, *, observed_at: datetime | None = None) -> Memory:
         """Remembers what the user wrote down. Raises InputError if it is empty, too long or known."""
-        tidied = journal.tidy(text)
+        tidied = applying.tidy(text)
         time = observed_at or times.now()
         with self._database.write() as connection:
             operation = MemoryOperation(Action.ADD, None, tidied)
-            if reason := journal.objection(connection, operation, time, by_user=True):
+            if reason := applying.objection(connection, operation, time):
                 raise InputError(f"Nothing was added: {reason}.")
-            added = journal.add(connection, tidied, Origin("user"), time)
+            tombstones.lift_for(connection, tidied)
+            added = applying.say(connection, tidied, Origin(applying.BY_USER), time)
             assert added.memory_id is not None
             return memories.memory(connection, added.memory_id)
 
@@ -264,8 +303,24 @@ class MemoryBank:
                 return forgetting.forget(connection, memory_id)
             operation = forgetting.purge(connection, memory_id)
         self._database.empty_log()
-        self._database.delete(schema.earlier_copies(self._database.path))
+        old = [*schema.earlier_copies(self._database.path), *backups.all_of(self._database.path)]
+        self._database.delete(old)
+        if old:
+            backups.make(self._database)
         return operation
+
+    def export_lines(self) -> Iterator[str]:
+        """The whole bank as JSON lines, as `transfer.restore` reads them. Holds up writing until all are read."""
+        with self._database.read() as connection:
+            yield from transfer.lines(connection)
+
+    def back_up(self) -> Path:
+        """Makes a checked copy of the database beside it, and lets the oldest one go. Raises StorageError."""
+        return backups.make(self._database)
+
+    def back_up_if_due(self) -> Path | None:
+        """Makes a backup if the newest one is older than a day. Raises StorageError."""
+        return self.back_up() if backups.is_due(self._database.path) else None
 
     def undo(self, operation_id: int | None = None) -> Operation:
         """Undoes that operation, or the newest that stands; undoing an undo by its id is redo.
@@ -274,6 +329,14 @@ class MemoryBank:
         """
         with self._database.write() as connection:
             return undo.undo(connection, operation_id)
+
+    def redo(self, operation_id: int | None = None) -> Operation:
+        """Does what was undone again: the operation with that id, or the one undone last that can still be redone.
+
+        Raises InputError saying why not, or NotFoundError.
+        """
+        with self._database.write() as connection:
+            return undo.redo(connection, operation_id)
 
     def operations(
         self, limit: int = 50, source_message_id: int | None = None, status: OperationStatus | None = None
@@ -317,13 +380,36 @@ class MemoryBank:
     # Search
 
     @property
+    def embedder(self) -> Embedder | None:
+        """What makes vectors of queries and of what is to be found; without one, search is by text."""
+        return self._embedding.embedder
+
+    @embedder.setter
+    def embedder(self, embedder: Embedder | None) -> None:
+        self._embedding.embedder = embedder
+
+    @property
+    def successor(self) -> Embedder | None:
+        """The embedder that takes over as soon as all its vectors are made, and that one's go; until then none does."""
+        return self._embedding.successor
+
+    @successor.setter
+    def successor(self, successor: Embedder | None) -> None:
+        self._embedding.successor = successor
+
+    @property
     def search_mode(self) -> str:
         """ "text and meaning", or "text" while there is no working embedder."""
-        works = self.embedder is not None and self._database.has_vectors and not self._embedder_failed
-        return TEXT_AND_MEANING if works else TEXT_ONLY
+        return TEXT_AND_MEANING if self._embedding.works else TEXT_ONLY
 
     def search(
-        self, query: str, *, limit: int = 8, kinds: Sequence[str] = (ItemKind.MEMORY,), floor: bool = True
+        self,
+        query: str,
+        *,
+        limit: int = 8,
+        kinds: Sequence[str] = (ItemKind.MEMORY,),
+        floor: bool = True,
+        when: Times = ANY_TIME,
     ) -> list[Hit]:
         """What has to do with `query`, best first; nothing, if nothing has.
 
@@ -331,43 +417,29 @@ class MemoryBank:
         the floor loses 7 in 100.
         """
         wanted = [ItemKind(kind) for kind in kinds]
-        vector = self._embedded(query) if ItemKind.MEMORY in wanted else None
+        vector = self._embedding.query(query)
         with self._database.read() as connection:
-            return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor)
-
-    def _embedded(self, text: str) -> vectors.Query | None:
-        """The query's vector; None if there is no embedder, or it fails: search by text goes on."""
-        embedder = self.embedder
-        if embedder is None or not self._database.has_vectors or not text.strip():
-            return None
-        try:
-            # An argument of the command line may hold bytes that are no text.
-            sound = text[:_LONGEST_QUERY].encode(errors="ignore").decode()
-            [vector] = vectors.checked(embedder.embed([sound]), 1, embedder.dimensions)
-        except EngineError:
-            self._embedder_failed = True
-            return None
-        self._embedder_failed = False
-        return vectors.Query(embedder.name, vector)
+            return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor, when=when)
 
     def index_all(self) -> None:
-        """Makes vectors for all memories that have none. Raises EngineError if the embedder fails."""
+        """Makes vectors for all that has none. Raises EngineError if the embedder fails."""
         while self.index_pending():
             pass
 
     def index_pending(self, batch: int = 32) -> int:
-        """Makes vectors for up to `batch` memories that have none, and says for how many; 0 if all have one.
+        """Makes vectors for up to `batch` memories and messages that have none, and says for how many; 0 if all do.
 
-        Other threads may use the bank meanwhile. Raises EngineError if the embedder fails.
+        With a `successor`, it is made ready next, and then takes over. Other threads may use the bank meanwhile. Raises
+        EngineError if the embedder fails.
         """
-        embedder = self.embedder
-        if embedder is None or not self._database.has_vectors:
-            return 0
-        with self._database.read() as connection:
-            missing = vectors.missing(connection, embedder.name, batch)
-        if not missing:
-            return 0
-        made = vectors.checked(embedder.embed([item.text for item in missing]), len(missing), embedder.dimensions)
-        with self._database.write() as connection:
-            vectors.store(connection, embedder.name, missing, made)
-        return len(missing)
+        return self._embedding.make_some(batch)
+
+
+def _bring_up_to_date(database: Database) -> None:
+    """Makes anew what depends on how this program takes a text apart, if another version took it apart differently."""
+    with database.read() as connection:
+        is_current = indexes.is_current(connection)
+    if not is_current:
+        with database.write() as connection:
+            indexes.rebuild(connection)
+            tombstones.renew(connection)

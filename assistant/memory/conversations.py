@@ -13,10 +13,13 @@ from typing import Any
 import apsw
 
 from assistant.errors import InputError, NotFoundError
-from assistant.memory import times
-from assistant.memory.records import Citation, Conversation, Memory, Message, MessageRole, MessageState
+from assistant.memory import indexes, times, words
+from assistant.memory.quoting import quoted
+from assistant.memory.records import Citation, Conversation, ItemKind, Memory, Message, MessageRole, MessageState
 
 COLUMNS = "id, conversation_id, role, speaker, text, created_at, state, external_id"
+STRUCK = "\u2588"
+"""Stands for each character that was struck out."""
 _LAST_MESSAGE = "(SELECT max(message.id) FROM message WHERE conversation_id = conversation.id)"
 
 
@@ -95,6 +98,36 @@ def update_message(connection: apsw.Connection, message_id: int, text: str, stat
     _index(connection, message(connection, message_id))
 
 
+def strike(connection: apsw.Connection, message_id: int, texts: Sequence[str]) -> None:
+    """Strikes out the sentences that say each of `texts`, and what the conversation's title has of them."""
+    before = message(connection, message_id)
+    said = before.text
+    for text in texts:
+        said = _struck(said, text)
+    title: str = connection.execute("SELECT title FROM conversation WHERE id = ?", (before.conversation_id,)).get
+    shown = title.removesuffix("…")
+    at = before.text.find(shown)  # A title is the beginning of what was said.
+    if shown and at >= 0:
+        title = said[at : at + len(shown)] + title[len(shown) :]
+        connection.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, before.conversation_id))
+    update_message(connection, message_id, said, before.state)
+
+
+def _struck(said: str, text: str) -> str:
+    """`said` without the sentence that says most of `text`, and without others that say more than half of it."""
+    meant = words.content(text)
+    least = 1.0
+    while (span := quoted(said, text)) is not None:
+        sentence = span.of(said)
+        if len(meant & words.content(sentence)) < least:
+            break
+        # As long as before, so that quotes of what stands beside it stay where they are.
+        bars = "".join(" " if character.isspace() else STRUCK for character in sentence)
+        said = said[: span.begin] + bars + said[span.end :]
+        least = len(meant) / 2
+    return said
+
+
 def message(connection: apsw.Connection, message_id: int) -> Message:
     """The message with that id. Raises NotFoundError."""
     row = connection.execute(f"SELECT {COLUMNS} FROM message WHERE id = ?", (message_id,)).fetchone()
@@ -135,9 +168,10 @@ def citations(connection: apsw.Connection, message_id: int) -> list[Citation]:
 
 def _index(connection: apsw.Connection, saved: Message) -> None:
     """Makes a message findable once it is written: the pieces of a growing reply would be indexed over and over."""
-    connection.execute("DELETE FROM message_text WHERE rowid = ?", (saved.id,))
-    if saved.state is not MessageState.PARTIAL:
-        connection.execute("INSERT INTO message_text (rowid, text) VALUES (?, ?)", (saved.id, saved.text))
+    if saved.state is MessageState.PARTIAL or not saved.text:
+        indexes.drop(connection, ItemKind.MESSAGE, saved.id)
+    else:
+        indexes.put(connection, ItemKind.MESSAGE, saved.id, saved.text)
 
 
 def _unicode(text: str) -> str:

@@ -107,6 +107,8 @@ class Database:
             try:
                 with target.backup("main", self._connection, "main") as backup:
                     backup.step()
+                # One file, that needs no log beside it to be read.
+                target.pragma("journal_mode", "delete")
             finally:
                 target.close()
             partial.replace(path)
@@ -162,6 +164,21 @@ def storage_error(error: apsw.Error | OSError, path: Path) -> StorageError:
         f"{path} could not be read or written ({error}).",
         "Check the disk and its free space, then try again; what was saved before is still there.",
     )
+
+
+def problems(path: Path) -> list[str]:
+    """What SQLite finds wrong with the database at `path`, in its own words; nothing if it is whole."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+            orphans = connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        return [str(error)]
+    found = [row for row in rows if row != "ok"]
+    return [*found, f"{orphans} rows refer to others that are not there"] if orphans else found
 
 
 def _make_private_file(path: Path) -> None:

@@ -1,13 +1,11 @@
-"""Deciding on proposed operations, carrying them out, and writing every one of them down.
+"""The journal: every operation that was proposed, and what became of it.
 
-Promises that whether an operation is applied, held or rejected follows from the bank and from what it is told of the
-proposal, and that each has a row in the journal. Runs inside its caller's transaction. Knows nothing of who proposes,
-and how.
+Rows are only appended; afterwards only whether one is undone changes, and a purge wipes texts. Runs inside its caller's
+transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,29 +13,31 @@ from typing import Any
 import apsw
 
 from assistant.errors import NotFoundError
-from assistant.memory import memories, times
-from assistant.memory.memories import State
+from assistant.memory import times
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
-from assistant.memory.records import Memory, MemoryStatus, Operation
-
-MAX_TEXT = 2000
-"""Longest text of a memory, in characters."""
+from assistant.memory.quoting import Span
+from assistant.memory.records import Operation
 
 _SETTLED = "EXISTS (SELECT 1 FROM operation AS later WHERE later.settles = operation.id)"
+_QUOTE = (
+    "(SELECT substr(message.text, quote_begin + 1, quote_end - quote_begin) FROM message"
+    " WHERE message.id = source_message_id)"
+)
 _COLUMNS = (
     "id, action, status, memory_id, text, text_before, reason, actor, created_at, source_message_id, completion, undone"
-    f", {_SETTLED}"
+    f", {_SETTLED}, model, {_QUOTE}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who proposes, upon which message, the model's raw reply if there was one, the held operation that it settles."""
+    """Who proposes, upon which message, the model and its raw reply if it was one, the held operation it settles."""
 
     actor: str
     source_message_id: int | None = None
     completion: str | None = None
     settles: int | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,152 +53,17 @@ class Entry:
     text_before: str | None = None
     reason: str = ""
     undoes: int | None = None
-
-
-def tidy(text: str) -> str:
-    """`text` on one line: a memory holds no control characters and no others that nobody can see."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def objection(
-    connection: apsw.Connection, operation: MemoryOperation, observed_at: datetime, *, by_user: bool = False
-) -> str:
-    """Why the operation cannot be applied, in plain words; "" if it can be. Its text is taken as tidied."""
-    target = memories.find(connection, operation.memory_id)
-    if operation.action in (Action.UPDATE, Action.DELETE):
-        if target is None:
-            return f"there is no memory {operation.memory_id}"
-        if target.status is not MemoryStatus.ACTIVE:
-            return f"memory {target.id} is {target.status}"
-    if operation.action in (Action.ADD, Action.UPDATE):
-        return _objection_to_text(connection, operation.text or "", target, observed_at, by_user=by_user)
-    return ""
-
-
-def _objection_to_text(
-    connection: apsw.Connection, text: str, target: Memory | None, observed_at: datetime, *, by_user: bool
-) -> str:
-    if not text:
-        return "the text is empty"
-    if len(text) > MAX_TEXT:
-        return f"the text has {len(text)} characters, and {MAX_TEXT} is the most"
-    if target is not None and target.text == text:
-        return f"memory {target.id} already says this"
-    for memory_id, _ in memories.saying(connection, text, MemoryStatus.ACTIVE):
-        if target is None or memory_id != target.id:
-            return f"memory {memory_id} already says this"
-    if by_user:
-        return ""
-    for memory_id, since in memories.saying(connection, text, MemoryStatus.FORGOTTEN):
-        # Reading an old message again must not bring back what was forgotten after it was written.
-        if observed_at <= since:
-            return f"memory {memory_id} said this and was forgotten"
-    return ""
-
-
-def apply(
-    connection: apsw.Connection,
-    operations: Sequence[MemoryOperation],
-    origin: Origin,
-    observed_at: datetime,
-    *,
-    seen: Sequence[Memory] = (),
-    held_for: str = "",
-) -> list[Operation]:
-    """Applies what can be applied, one after the other; the rest is journalled as rejected, with the reason.
-
-    With `held_for`, what could be applied is journalled as held instead, for that reason. So is all of a reply that
-    names one of the memories `seen` of which the text has changed since.
-    """
-    changed = _changed_since(connection, operations, seen)
-    if changed is not None:
-        held_for = f"memory {changed} has changed since it was read"
-    return [_apply_one(connection, operation, origin, observed_at, held_for) for operation in operations]
-
-
-def _changed_since(
-    connection: apsw.Connection, operations: Sequence[MemoryOperation], seen: Sequence[Memory]
-) -> int | None:
-    """The first of the memories `seen` that an operation names and that says something else by now."""
-    named = {operation.memory_id for operation in operations}
-    for memory in seen:
-        now = memories.find(connection, memory.id) if memory.id in named else None
-        if now is not None and now.status is MemoryStatus.ACTIVE and now.text != memory.text:
-            return memory.id
-    return None
-
-
-def _apply_one(
-    connection: apsw.Connection, proposed: MemoryOperation, origin: Origin, observed_at: datetime, held_for: str
-) -> Operation:
-    writes_text = proposed.action in (Action.ADD, Action.UPDATE)
-    text = tidy(proposed.text or "") if writes_text else None
-    operation = MemoryOperation(proposed.action, proposed.memory_id, text)
-    target = memories.find(connection, proposed.memory_id) if proposed.action is not Action.ADD else None
-    status, reason = _verdict(connection, operation, observed_at, held_for)
-    if status is not OperationStatus.APPLIED or operation.action is Action.NOOP:
-        memory_id, before = (target.id, target.text) if target else (None, None)
-        return write(connection, Entry(operation.action, origin, status, memory_id, None, text, before, reason))
-    if target is None:
-        assert text is not None
-        return add(connection, text, origin, observed_at)
-    if text is None:
-        return close(connection, target, MemoryStatus.RETIRED, origin)
-    return _update(connection, target, text, origin, observed_at)
-
-
-def _verdict(
-    connection: apsw.Connection, operation: MemoryOperation, observed_at: datetime, held_for: str
-) -> tuple[OperationStatus, str]:
-    """What becomes of a proposal whose text is tidied, and why."""
-    if reason := objection(connection, operation, observed_at):
-        return OperationStatus.REJECTED, reason
-    if not held_for or operation.action is Action.NOOP:
-        return OperationStatus.APPLIED, ""
-    twin = connection.execute(
-        f"SELECT id FROM operation WHERE status = 'held' AND action = ? AND memory_id IS ?"
-        f" AND text IS ? COLLATE NOCASE AND NOT {_SETTLED}",
-        (operation.action, operation.memory_id, operation.text),
-    ).get
-    if twin is not None:
-        return OperationStatus.REJECTED, f"operation {twin}, which is held, proposes this already"
-    return OperationStatus.HELD, held_for
-
-
-def add(connection: apsw.Connection, text: str, origin: Origin, observed_at: datetime) -> Operation:
-    """A new memory that says `text`, which nothing stands against."""
-    memory_id = memories.create(connection)
-    operation = write(connection, Entry(Action.ADD, origin, memory_id=memory_id, version=1, text=text))
-    state = State(text, MemoryStatus.ACTIVE, observed_at, origin.source_message_id, operation.id)
-    memories.write_version(connection, memory_id, 1, state)
-    return operation
-
-
-def _update(connection: apsw.Connection, target: Memory, text: str, origin: Origin, observed_at: datetime) -> Operation:
-    version = target.version + 1
-    operation = write(
-        connection, Entry(Action.UPDATE, origin, OperationStatus.APPLIED, target.id, version, text, target.text)
-    )
-    state = State(text, MemoryStatus.ACTIVE, observed_at, origin.source_message_id, operation.id)
-    memories.write_version(connection, target.id, version, state)
-    return operation
-
-
-def close(connection: apsw.Connection, target: Memory, status: MemoryStatus, origin: Origin) -> Operation:
-    """Ends a memory as RETIRED or FORGOTTEN; its text stays reachable."""
-    version = target.version + 1
-    entry = Entry(Action.DELETE, origin, memory_id=target.id, version=version, text_before=target.text)
-    operation = write(connection, entry)
-    state = State(target.text, status, target.observed_at, target.source_message_id, operation.id)
-    memories.write_version(connection, target.id, version, state)
-    return operation
+    quote: Span | None = None
 
 
 def write(connection: apsw.Connection, entry: Entry) -> Operation:
-    """Appends a row to the journal."""
+    """Appends a row to the journal, dated no earlier than the one before it."""
+    last = connection.execute("SELECT created_at FROM operation ORDER BY id DESC LIMIT 1").get
+    created_at = times.not_before(datetime.fromisoformat(last) if last is not None else None)
     connection.execute(
         "INSERT INTO operation (action, status, memory_id, version, text, text_before, reason, actor, created_at,"
-        " source_message_id, completion, settles, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " source_message_id, completion, settles, undoes, model, quote_begin, quote_end)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             entry.action,
             entry.status,
@@ -208,11 +73,14 @@ def write(connection: apsw.Connection, entry: Entry) -> Operation:
             entry.text_before,
             entry.reason,
             entry.origin.actor,
-            times.to_text(times.now()),
+            times.to_text(created_at),
             entry.origin.source_message_id,
             entry.origin.completion,
             entry.origin.settles,
             entry.undoes,
+            entry.origin.model,
+            entry.quote.begin if entry.quote is not None else None,
+            entry.quote.end if entry.quote is not None else None,
         ),
     )
     return operation(connection, connection.last_insert_rowid())
@@ -226,6 +94,16 @@ def operation(connection: apsw.Connection, operation_id: int) -> Operation:
     if row is None:
         raise NotFoundError(f"There is no operation {operation_id}.", "`recollect memory review` shows the journal.")
     return _from_row(row)
+
+
+def held_alike(connection: apsw.Connection, proposal: MemoryOperation) -> int | None:
+    """The operation that is held, not settled yet, and proposes the same; None if none does."""
+    found: int | None = connection.execute(
+        f"SELECT id FROM operation WHERE status = 'held' AND action = ? AND memory_id IS ?"
+        f" AND text IS ? COLLATE NOCASE AND NOT {_SETTLED}",
+        (proposal.action, proposal.memory_id, proposal.text),
+    ).get
+    return found
 
 
 def operations(
@@ -252,7 +130,7 @@ def to_review(connection: apsw.Connection, limit: int) -> list[Operation]:
 def _from_row(row: tuple[Any, ...]) -> Operation:
     (
         number, action, status, memory_id, text, text_before, reason, actor, created_at, source, completion, undone,
-        settled,
+        settled, model, quote,
     ) = row  # fmt: skip
     return Operation(
         number,
@@ -268,4 +146,6 @@ def _from_row(row: tuple[Any, ...]) -> Operation:
         completion,
         bool(undone),
         bool(settled),
+        model,
+        quote,
     )

@@ -13,10 +13,13 @@ from typing import Any
 import apsw
 
 from assistant.errors import NotFoundError
-from assistant.memory import times
-from assistant.memory.records import Memory, MemoryStatus
+from assistant.memory import indexes, times
+from assistant.memory.dates import Period
+from assistant.memory.records import ItemKind, Memory, MemoryStatus, MemoryVersion
+from assistant.memory.vectors import Selection
 
-_COLUMNS = "id, text, status, observed_at, source_message_id, version"
+_VERSION_COLUMNS = "memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
+_COLUMNS = "id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class State:
     observed_at: datetime
     source_message_id: int | None
     result_of: int | None
+    holds_from: Period | None = None
+    holds_until: Period | None = None
 
 
 def memories(connection: apsw.Connection, *, include_all: bool) -> list[Memory]:
@@ -36,10 +41,12 @@ def memories(connection: apsw.Connection, *, include_all: bool) -> list[Memory]:
     return [from_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM current_memory {where} ORDER BY id")]
 
 
-def newest(connection: apsw.Connection, limit: int) -> list[Memory]:
-    """The active memories that came last, newest first."""
+def newest(connection: apsw.Connection, limit: int, among: Selection | None = None) -> list[Memory]:
+    """The active memories that came last, newest first; of those that `among` selects, if given."""
+    chosen = f"AND id IN ({among.sql})" if among is not None else ""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' ORDER BY id DESC LIMIT ?", (limit,)
+        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' {chosen} ORDER BY id DESC LIMIT :limit",
+        {**(among.values if among is not None else {}), "limit": limit},
     )
     return [from_row(row) for row in rows]
 
@@ -70,6 +77,28 @@ def saying(connection: apsw.Connection, text: str, status: MemoryStatus) -> list
     return [(memory_id, datetime.fromisoformat(since)) for memory_id, since in rows]
 
 
+def as_of(connection: apsw.Connection, time: datetime) -> list[Memory]:
+    """The memories that were active at `time`, as they stood then, oldest first."""
+    rows = connection.execute(
+        f"SELECT {_VERSION_COLUMNS}, max(version)"
+        " FROM memory_version WHERE julianday(created_at) <= julianday(?) GROUP BY memory_id ORDER BY memory_id",
+        (times.to_text(time),),
+    )
+    return [memory for *row, _ in rows if (memory := from_row(tuple(row))).status is MemoryStatus.ACTIVE]
+
+
+def history(connection: apsw.Connection, memory_id: int) -> list[MemoryVersion]:
+    """All that the memory ever said, oldest first. Raises NotFoundError."""
+    memory(connection, memory_id)
+    rows = connection.execute(
+        f"SELECT {_VERSION_COLUMNS}, created_at, (SELECT operation.id FROM operation WHERE"
+        " operation.memory_id = memory_version.memory_id AND operation.version = memory_version.version)"
+        " FROM memory_version WHERE memory_id = ? ORDER BY version",
+        (memory_id,),
+    )
+    return [MemoryVersion(from_row(tuple(row)), datetime.fromisoformat(since), by) for *row, since, by in rows]
+
+
 def create(connection: apsw.Connection) -> int:
     """A new memory that says nothing until its first version is written."""
     connection.execute("INSERT INTO memory (version) VALUES (0)")
@@ -85,22 +114,34 @@ def current_result_of(connection: apsw.Connection, memory_id: int) -> int | None
 def state_at(connection: apsw.Connection, memory_id: int, version: int) -> State | None:
     """What the memory said in `version`; None for version 0, before it was added."""
     row = connection.execute(
-        "SELECT text, status, observed_at, source_message_id, result_of FROM memory_version"
+        "SELECT text, status, observed_at, source_message_id, result_of, holds_from, holds_until FROM memory_version"
         " WHERE memory_id = ? AND version = ?",
         (memory_id, version),
     ).fetchone()
     if row is None:
         return None
-    text, status, observed_at, source_message_id, result_of = row
-    return State(text, MemoryStatus(status), datetime.fromisoformat(observed_at), source_message_id, result_of)
+    text, status, observed_at, source_message_id, result_of, holds_from, holds_until = row
+    return State(
+        text,
+        MemoryStatus(status),
+        datetime.fromisoformat(observed_at),
+        source_message_id,
+        result_of,
+        _period(holds_from),
+        _period(holds_until),
+    )
 
 
 def write_version(connection: apsw.Connection, memory_id: int, version: int, state: State) -> None:
-    """Makes `state` the memory's version `version`, and the current one, everywhere that memories are looked up."""
+    """Makes `state` the memory's version `version`, and the current one, everywhere that memories are looked up.
+
+    It is dated as the newest row of the journal, which is the operation that makes it.
+    """
+    written_at = connection.execute("SELECT created_at FROM operation ORDER BY id DESC LIMIT 1").get
     connection.execute(
         "INSERT INTO memory_version"
-        " (memory_id, version, text, status, observed_at, source_message_id, created_at, result_of)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " (memory_id, version, text, status, observed_at, source_message_id, created_at, result_of, holds_from,"
+        " holds_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             memory_id,
             version,
@@ -108,25 +149,33 @@ def write_version(connection: apsw.Connection, memory_id: int, version: int, sta
             state.status,
             times.to_text(state.observed_at),
             state.source_message_id,
-            times.to_text(times.now()),
+            written_at,
             state.result_of,
+            str(state.holds_from) if state.holds_from is not None else None,
+            str(state.holds_until) if state.holds_until is not None else None,
         ),
     )
     connection.execute("UPDATE memory SET version = ? WHERE id = ?", (version, memory_id))
-    drop_from_indexes(connection, memory_id)
     if state.status is MemoryStatus.ACTIVE:
-        connection.execute("INSERT INTO memory_text (rowid, text) VALUES (?, ?)", (memory_id, state.text))
-
-
-def drop_from_indexes(connection: apsw.Connection, memory_id: int) -> None:
-    """Makes the memory unfindable; its vector is made anew when it is indexed again."""
-    connection.execute("DELETE FROM memory_text WHERE rowid = ?", (memory_id,))
-    connection.execute("DELETE FROM memory_vector WHERE memory_id = ?", (memory_id,))
+        indexes.put(connection, ItemKind.MEMORY, memory_id, state.text)
+    else:
+        indexes.drop(connection, ItemKind.MEMORY, memory_id)
 
 
 def from_row(row: tuple[Any, ...]) -> Memory:
-    """A row of current_memory: id, text, status, observed_at, source_message_id, version."""
-    memory_id, text, status, observed_at, source_message_id, version = row
+    """A row of current_memory: id, text, status, observed_at, source_message_id, version, holds_from, holds_until."""
+    memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until = row
     return Memory(
-        memory_id, text, MemoryStatus(status), datetime.fromisoformat(observed_at), source_message_id, version
+        memory_id,
+        text,
+        MemoryStatus(status),
+        datetime.fromisoformat(observed_at),
+        source_message_id,
+        version,
+        _period(holds_from),
+        _period(holds_until),
     )
+
+
+def _period(text: str | None) -> Period | None:
+    return Period.parse(text) if text is not None else None

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from assistant.memory.dates import Period
 from assistant.memory.operations import Action, OperationStatus
 
 
@@ -85,7 +86,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One short fact as it now stands. `version` counts its changes, from 1."""
+    """One short fact as it now stands. `version` counts its changes, from 1.
+
+    `observed_at` is when it was said, `holds_from` and `holds_until` when it holds, each None where nobody knows.
+    """
 
     id: int
     text: str
@@ -93,6 +97,17 @@ class Memory:
     observed_at: datetime
     source_message_id: int | None
     version: int
+    holds_from: Period | None = None
+    holds_until: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryVersion:
+    """What a memory said for a time: from `since` on, by the operation with that id."""
+
+    memory: Memory
+    since: datetime
+    operation_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,8 @@ class Operation:
     """A row of the journal: what was proposed, and what became of it.
 
     `text` is the memory's text after it, `text_before` the one before; `actor` is "manager", "user", "import" or
-    "undo"; `completion` is the model's raw reply, kept for review. A held one is `settled` once the user has had it
+    "undo"; `completion` is the raw reply of `model`, kept for review, `quote` the part of the source message that the
+    operation rests on. A held one is `settled` once the user has had it
     carried out or declined it, which is an operation of its own.
     """
 
@@ -117,6 +133,8 @@ class Operation:
     completion: str | None
     undone: bool
     settled: bool = False
+    model: str | None = None
+    quote: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +156,59 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where the score of a hit comes from: the reciprocals of both ranks, moved by `search.RANK_CONSTANT`, added up.
+
+    A rank counts from 1 and is None where the hit was not found that way; `words` are those of the query that it
+    shares, `cosine` is how near it is in meaning, from -1 to 1.
+    """
+
+    words: tuple[str, ...] = ()
+    text_rank: int | None = None
+    meaning_rank: int | None = None
+    cosine: float | None = None
+
+    @property
+    def matched_by(self) -> MatchedBy:
+        match self.text_rank is not None, self.meaning_rank is not None:
+            case True, True:
+                return MatchedBy.BOTH
+            case True, False:
+                return MatchedBy.TEXT
+            case False, True:
+                return MatchedBy.MEANING
+        return MatchedBy.RECENT
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """What a search found: exactly one of `memory` and `message` is set. A higher `score` is better."""
 
     score: float
-    matched_by: MatchedBy
+    why: Explanation
     memory: Memory | None = None
     message: Message | None = None
+
+    @property
+    def matched_by(self) -> MatchedBy:
+        """What it shares with the query."""
+        return self.why.matched_by
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Which times to search: what was said from `said_from` on and before `said_before`, what holds on `holds_on`.
+
+    A memory of which nobody knows since when, or until when, holds at any time so far as that goes. Messages hold
+    always.
+    """
+
+    said_from: datetime | None = None
+    said_before: datetime | None = None
+    holds_on: date | None = None
+
+
+ANY_TIME = Times()
 
 
 class Embedder(Protocol):

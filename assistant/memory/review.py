@@ -9,7 +9,7 @@ from __future__ import annotations
 import apsw
 
 from assistant.errors import InputError
-from assistant.memory import conversations, journal, memories
+from assistant.memory import applying, conversations, journal, memories, tombstones
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import Operation
@@ -25,7 +25,7 @@ def accept(connection: apsw.Connection, operation_id: int) -> Operation:
         observed_at = conversations.message(connection, held.source_message_id).created_at
     proposed = MemoryOperation(held.action, held.memory_id, held.text)
     origin = Origin("user", held.source_message_id, settles=held.id)
-    [done] = journal.apply(connection, [proposed], origin, observed_at)
+    [done] = applying.apply(connection, [proposed], origin, observed_at)
     if done.status is OperationStatus.REJECTED:  # The caller's transaction takes its row back as well.
         raise InputError(f"Operation {operation_id} cannot be accepted: {done.reason}.")
     return done
@@ -55,4 +55,7 @@ def _objection(connection: apsw.Connection, held: Operation) -> str:
     target = memories.find(connection, held.memory_id)
     if target is not None and target.text != held.text_before:
         return f"memory {target.id} has changed since"
+    forgotten = tombstones.find(connection, held.text) if held.text else None
+    if forgotten is not None and forgotten.whole:
+        return "you had this forgotten"
     return ""

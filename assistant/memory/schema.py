@@ -117,7 +117,82 @@ CREATE INDEX operation_by_settled ON operation (settles) WHERE settles IS NOT NU
 CREATE INDEX operation_not_applied ON operation (id) WHERE status <> 'applied';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING)
+_TWO_TIMES_AND_TRACES = """
+-- From when and until when what it says holds: a day, week, month or year in ISO 8601; NULL where nobody knows.
+ALTER TABLE memory_version ADD COLUMN holds_from TEXT;
+ALTER TABLE memory_version ADD COLUMN holds_until TEXT;
+DROP VIEW current_memory;
+CREATE VIEW current_memory AS
+    SELECT memory.id, text, status, observed_at, source_message_id, memory.version, created_at, result_of,
+        holds_from, holds_until
+    FROM memory JOIN memory_version ON memory_id = memory.id AND memory_version.version = memory.version;
+-- The model that proposed it, and the characters of the source message that it rests on.
+ALTER TABLE operation ADD COLUMN model TEXT;
+ALTER TABLE operation ADD COLUMN quote_begin INTEGER;
+ALTER TABLE operation ADD COLUMN quote_end INTEGER;
+
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO setting (name, value) VALUES ('key', randomblob(32));
+
+-- What was forgotten, as traces that cannot be read back.
+CREATE TABLE tombstone (
+    id INTEGER PRIMARY KEY,
+    memory_id INTEGER NOT NULL REFERENCES memory,
+    operation_id INTEGER NOT NULL REFERENCES operation,
+    digest BLOB NOT NULL,
+    words INTEGER NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX tombstone_by_digest ON tombstone (digest);
+CREATE TABLE tombstone_word (
+    trace INTEGER NOT NULL,
+    tombstone_id INTEGER NOT NULL REFERENCES tombstone ON DELETE CASCADE,
+    PRIMARY KEY (trace, tombstone_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tombstone_word_by_tombstone ON tombstone_word (tombstone_id);
+
+-- What follows can be made anew: from the texts, and, vectors, by the embedder.
+CREATE TABLE memory_meaning (
+    memory_id INTEGER PRIMARY KEY REFERENCES memory,
+    digest INTEGER NOT NULL
+) STRICT;
+CREATE INDEX memory_meaning_by_digest ON memory_meaning (digest);
+CREATE TABLE embedder (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    dimensions INTEGER NOT NULL,
+    has_left INTEGER NOT NULL DEFAULT 0     -- another has taken its place, and its vectors go
+) STRICT;
+CREATE UNIQUE INDEX embedder_by_name ON embedder (name) WHERE NOT has_left;
+-- `bits` are the signs of the numbers, `vector` the numbers as int8, the largest of them 127.
+-- The index holds the bits as well, so that all of them are read without the vectors between them.
+DROP TABLE memory_vector;
+CREATE TABLE memory_vector (
+    item_id INTEGER NOT NULL REFERENCES memory,
+    embedder_id INTEGER NOT NULL REFERENCES embedder,
+    bits BLOB NOT NULL,
+    vector BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX memory_vector_bits ON memory_vector (embedder_id, item_id, bits);
+CREATE TABLE message_vector (
+    item_id INTEGER NOT NULL REFERENCES message,
+    embedder_id INTEGER NOT NULL REFERENCES embedder,
+    bits BLOB NOT NULL,
+    vector BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX message_vector_bits ON message_vector (embedder_id, item_id, bits);
+CREATE TABLE to_embed (
+    embedder_id INTEGER NOT NULL REFERENCES embedder,
+    kind TEXT NOT NULL CHECK (kind IN ('memory', 'message')),
+    item_id INTEGER NOT NULL,
+    PRIMARY KEY (embedder_id, kind, item_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING, _TWO_TIMES_AND_TRACES)
 """The statement list that leads from each version to the next; the database's version is how many have run."""
 
 

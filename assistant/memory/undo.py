@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from assistant.errors import InputError
-from assistant.memory import journal, memories
+from assistant.memory import journal, memories, tombstones
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.memories import State
 from assistant.memory.operations import Action
@@ -55,7 +55,38 @@ def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     written = journal.write(connection, entry)
     memories.write_version(connection, target.memory.id, version, before)
     _mark(connection, target.operation.id, undone=True)
+    tombstones.lift(connection, target.operation.id)
     return written
+
+
+def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
+    """Does an operation that was undone again, or the one undone last whose memory is as that undo left it.
+
+    Raises InputError saying why not, or NotFoundError.
+    """
+    if operation_id is None:
+        return undo(connection, _newest_undo(connection))
+    operation = journal.operation(connection, operation_id)
+    undone_by: int | None = connection.execute(
+        "SELECT max(id) FROM operation WHERE undoes = ? AND NOT undone", (operation_id,)
+    ).get
+    if undone_by is None:
+        raise InputError(f"Operation {operation.id} is not undone, so there is nothing to redo.")
+    return undo(connection, undone_by)
+
+
+def _newest_undo(connection: apsw.Connection) -> int:
+    """The newest undo, not of an undo, of which the memory stands as it left it or can be walked back to that."""
+    row = connection.execute(
+        "SELECT later.id FROM operation AS later JOIN operation AS undone_one ON undone_one.id = later.undoes"
+        " JOIN current_memory AS now ON now.id = later.memory_id"
+        " JOIN memory_version AS left ON left.memory_id = later.memory_id AND left.version = later.version"
+        " WHERE undone_one.undoes IS NULL AND NOT later.undone AND left.result_of IS now.result_of"
+        " AND now.status <> 'purged' ORDER BY later.id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        raise InputError("There is nothing to redo.")
+    return int(row[0])
 
 
 def _newest(connection: apsw.Connection) -> int:

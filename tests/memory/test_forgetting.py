@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -17,7 +19,8 @@ SECRET_LATER = "User keeps quokkaesque notes on vexillology"
 
 
 def bytes_on_disk(path: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir())).lower()
+    """All there is in the data folder, the backups as well."""
+    return b"".join(file.read_bytes() for file in sorted(path.parent.rglob("*")) if file.is_file()).lower()
 
 
 @pytest.fixture
@@ -35,18 +38,23 @@ def told(bank: MemoryBank) -> MemoryBank:
     reply = bank.add_message(bank.new_conversation().id, "assistant", "Notes.")
     bank.cite(reply.id, [bank.memory(2)])
     bank.index_pending()
+    bank.back_up()
     return bank
 
 
-def test_a_purge_leaves_no_word_of_the_text_in_any_file(told: MemoryBank, path: Path) -> None:
-    vector = FakeEmbedder().embed([SECRET_LATER])[0]
+def test_a_purge_leaves_no_word_of_the_text_in_any_file(
+    told: MemoryBank, path: Path, rows: Callable[[str], list[Any]]
+) -> None:
+    [(bits, vector)] = rows("SELECT bits, vector FROM memory_vector WHERE item_id = 2")
     before = bytes_on_disk(path)
     assert all(word in before for word in WORDS)
     assert vector.lower() in before
+    assert bits.lower() in before
     told.forget(2, purge=True)
     after = bytes_on_disk(path)
     assert [word for word in WORDS if word in after] == []
     assert vector.lower() not in after
+    assert bits.lower() not in after
     assert b"user likes tea" in after
 
 
@@ -161,8 +169,24 @@ def test_a_purge_that_cannot_empty_the_log_says_so_and_can_be_repeated(path: Pat
         assert WORDS[0] not in bytes_on_disk(path)
 
 
-def test_the_message_it_came_from_stays(bank: MemoryBank) -> None:
-    message = bank.add_message(bank.new_conversation().id, "user", "I keep zanzibarine notes")
-    bank.apply([adding(SECRET)], actor="manager", observed_at=NOON, source_message_id=message.id)
+def test_a_purge_strikes_what_was_said_of_it_out_of_messages_and_titles(bank: MemoryBank, path: Path) -> None:
+    bank.embedder = FakeEmbedder()
+    conversation = bank.new_conversation("I keep zanzibarine notes. I like…").id
+    message = bank.add_message(conversation, "user", "I keep zanzibarine notes. I like tea!\nNotes are fun.")
+    bank.apply(
+        [adding(SECRET), adding("User likes tea")], actor="manager", observed_at=NOON, source_message_id=message.id
+    )
+    reply = bank.add_message(conversation, "assistant", "Good. You keep your zanzibarine notes.")
+    bank.cite(reply.id, [bank.memory(1)])
+    other = bank.add_message(conversation, "user", "they told me: USER KEEPS ZANZIBARINE NOTES")
+    bank.index_all()
+    assert WORDS[0] in bytes_on_disk(path)
     bank.forget(1, purge=True)
-    assert bank.message(message.id).text == "I keep zanzibarine notes"
+    assert WORDS[0] not in bytes_on_disk(path)
+    assert bank.message(message.id).text == "█ ████ ███████████ ██████ I like tea!\nNotes are fun."
+    assert bank.message(reply.id).text == "Good. ███ ████ ████ ███████████ ██████"
+    assert bank.message(other.id).text == "████ ████ ███ ████ █████ ███████████ █████"
+    assert bank.conversations()[0].title == "█ ████ ███████████ ██████ I like…"
+    assert [hit.message and hit.message.id for hit in bank.search("zanzibarine tea", kinds=("message",))] == [1]
+    [tea] = [operation for operation in bank.operations() if operation.memory_id == 2]
+    assert tea.quote == "I like tea!"

@@ -118,10 +118,11 @@ def test_a_forgotten_text_does_not_come_back_from_an_older_message(bank: MemoryB
     bank.forget(1)
     older = times.now() - timedelta(minutes=1)
     [operation] = bank.apply([adding("user sees a doctor")], actor="import", observed_at=older)
-    assert (operation.status, operation.reason) == (OperationStatus.REJECTED, "memory 1 said this and was forgotten")
+    assert (operation.status, operation.reason) == (OperationStatus.REJECTED, "you had this forgotten")
     later = times.now() + timedelta(minutes=1)
     [operation] = bank.apply([adding("User sees a doctor")], actor="manager", observed_at=later)
-    assert operation.status is OperationStatus.APPLIED
+    assert operation.status is OperationStatus.HELD
+    assert operation.reason == "you had this forgotten, and then spoke of it again"
 
 
 def test_the_user_may_write_down_again_what_they_had_forgotten(bank: MemoryBank) -> None:

@@ -238,7 +238,7 @@ def test_too_few_vectors_are_refused(facts: MemoryBank) -> None:
 def test_vectors_are_made_a_batch_at_a_time_and_once(facts: MemoryBank) -> None:
     embedder = facts.embedder = MeaningEmbedder()
     assert [facts.index_pending(batch=3), facts.index_pending(batch=3), facts.index_pending(batch=3)] == [3, 1, 0]
-    assert embedder.asked == FACTS
+    assert embedder.asked == FACTS[::-1]
     facts.apply([updating(1, "User has a cat.")], actor="manager", observed_at=NOON)
     assert [facts.index_pending(), facts.index_pending()] == [1, 0]
     assert embedder.asked[4:] == ["User has a cat."]

@@ -152,5 +152,5 @@ def test_a_purged_text_does_not_come_back_as_a_held_one(bank: MemoryBank) -> Non
 def test_a_forgotten_text_does_not_come_back_from_an_older_message(bank: MemoryBank) -> None:
     [operation] = held(bank, adding(TEA))
     bank.forget(bank.add(TEA).id)
-    with pytest.raises(InputError, match="was forgotten"):
+    with pytest.raises(InputError, match="you had this forgotten"):
         bank.accept(operation.id)

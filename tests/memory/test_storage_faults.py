@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from assistant.errors import DatabaseBusy, DiskFull, NotWritable, StorageError
-from assistant.memory import journal, schema
+from assistant.memory import applying, schema
 from assistant.memory.bank import MemoryBank
 from assistant.memory.database import Database
 from assistant.memory.journal import Origin
@@ -165,7 +165,7 @@ def test_a_thread_waits_for_another_one_in_the_middle_of_a_transaction(path: Pat
     seen: list[list[str]] = []
     other = threading.Thread(target=lambda: seen.append(texts(bank)))
     with database.write() as connection:
-        journal.add(connection, "User likes tea", Origin("user"), NOON)
+        applying.say(connection, "User likes tea", Origin("user"), NOON)
         other.start()
         other.join(0.2)
         assert seen == []
@@ -192,7 +192,7 @@ def test_a_full_disk_is_said_and_loses_nothing_and_writing_goes_on_with_room(pat
     database = Database(path)
     schema.migrate(database)
     bank = MemoryBank(database)
-    message = bank.add_message(bank.new_conversation().id, "user", "hello", remember=True)
+    bank.add_message(bank.new_conversation().id, "user", "hello", remember=True)
     with database.read() as connection:
         pages = connection.pragma("page_count")
         connection.pragma("max_page_count", pages + 4)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_and_loses_nothing_and_writing_goes_on_with_room(pat
     assert (texts(bank), bank.pending_jobs()) == (saved, 1)
     with database.read() as connection:
         connection.pragma("max_page_count", pages + 1000)
-    bank.apply([adding("y" * 1900)], actor="manager", observed_at=NOON, job_id=job.id, source_message_id=message.id)
+    bank.apply([adding("y" * 1900)], actor="manager", observed_at=NOON, job_id=job.id)
     bank.close()
     with MemoryBank.open(path) as again:
         assert texts(again) == [*saved, "y" * 1900]
