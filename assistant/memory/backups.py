@@ -1,0 +1,79 @@
+"""Copies of the database that are known to be whole, the newest few of them.
+
+Promises that a copy appears under its name only once it was written, checked and put on the disk, and that at least the
+newest one stays. Knows nothing of what is stored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from assistant.errors import DatabaseDamaged
+from assistant.memory import times
+from assistant.memory.database import Database, problems
+from assistant.paths import make_private_folder
+
+KEPT = 7
+"""How many backups are kept."""
+EVERY = timedelta(days=1)
+_NAME = re.compile(r"recollect-(\d{8}T\d{6})Z\.db")
+
+
+def folder_of(database: Path) -> Path:
+    """Where the backups of a database lie."""
+    return database.parent / "backups"
+
+
+def all_of(database: Path) -> list[Path]:
+    """The backups of a database, the newest first."""
+    found = (path for path in folder_of(database).glob("recollect-*.db") if _NAME.fullmatch(path.name))
+    return sorted(found, reverse=True)
+
+
+def made_at(backup: Path) -> datetime:
+    """When a backup was made, as its name says."""
+    match = _NAME.fullmatch(backup.name)
+    assert match is not None
+    return datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
+def is_due(database: Path) -> bool:
+    """Whether the newest backup is older than a day, or there is none. One that comes from the future is old, too."""
+    newest = next(iter(all_of(database)), None)
+    return newest is None or not timedelta() <= times.now() - made_at(newest) < EVERY
+
+
+def make(database: Database, check: Callable[[Path], list[str]] = problems) -> Path:
+    """Makes a backup, checks it and lets the oldest go.
+
+    Raises DatabaseDamaged if the copy is not whole, or another StorageError.
+    """
+    folder = folder_of(database.path)
+    make_private_folder(folder)
+    backup = folder / f"recollect-{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z.db"
+    unchecked = backup.with_suffix(".unchecked")
+    database.copy_to(unchecked)
+    found = check(unchecked)
+    if found:
+        database.delete([unchecked])
+        raise DatabaseDamaged(
+            f"A backup of {database.path} was made and is not whole ({found[0]}).",
+            "The earlier backups were kept; `recollect doctor` says more.",
+        )
+    _put_on_disk(unchecked)
+    unchecked.replace(backup)
+    _put_on_disk(folder)
+    database.delete(all_of(database.path)[KEPT:])
+    return backup
+
+
+def _put_on_disk(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
