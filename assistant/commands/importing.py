@@ -1,47 +1,137 @@
-"""`recollect import`: a recorded conversation, replayed through the real manager."""
+"""`recollect import`: recorded conversations, replayed through the real manager, and what `export` has written."""
 
 from __future__ import annotations
 
 import argparse
 import resource
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
 from assistant.agents.manager import MemoryManager
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, cancel_on_interrupt, data_folder, open_bank
+from assistant.commands.showing import memory_json
+from assistant.conversation.chatgpt import read_chatgpt
+from assistant.conversation.claude import read_claude
 from assistant.conversation.importing import Importer, ImportProgress
-from assistant.conversation.locomo import RecordedConversation, choose, read_locomo
+from assistant.conversation.locomo import choose, read_locomo
+from assistant.conversation.plain import read_plain
 from assistant.conversation.queue import ManagerQueue
-from assistant.errors import InterruptedByUser
+from assistant.conversation.recordings import RecordedConversation
+from assistant.errors import InputError, InterruptedByUser
+from assistant.memory import transfer
 
 BAR = 16
 
 
+ASKED_ABOUT = "it comes from an imported file"
+READERS: dict[str, Callable[[Path], list[RecordedConversation]]] = {
+    "chatgpt": read_chatgpt,
+    "claude": read_claude,
+    "text": read_plain,
+}
+"""Files of which nothing is remembered without being asked about."""
+
+
 def run(args: argparse.Namespace, open_models: OpenModels) -> None:
-    """Replays what of the conversation is not in the bank yet, and prints a summary."""
-    recorded = choose(read_locomo(args.file), args.conversation, args.speaker)
-    progress = _replay(recorded, args.speaker or recorded.speakers, open_models)
-    _print_summary(args.json, recorded.name, progress)
-    if not progress.complete:
+    """Brings in what a file holds and is not in the bank yet, and prints a summary."""
+    match args.format:
+        case "recollect":
+            _restore(args)
+        case "markdown":
+            _add_listed(args)
+        case "locomo":
+            recorded = choose(read_locomo(args.file), args.conversation, args.speaker)
+            _replay(args, [recorded], args.speaker or recorded.speakers, "", open_models)
+        case _:
+            found = READERS[args.format](args.file)
+            wanted = [c for c in found if args.conversation in (None, c.name)]
+            if not wanted:
+                names = ", ".join(repr(c.name) for c in found)
+                raise InputError(f"The file holds no conversation {args.conversation!r}.", f"It holds {names}.")
+            _replay(args, wanted, (), ASKED_ABOUT, open_models)
+
+
+def _restore(args: argparse.Namespace) -> None:
+    """Makes the bank out of an export of a whole one."""
+    paths = data_folder()
+    try:
+        with args.file.open(encoding="utf-8") as lines:
+            transfer.restore(lines, paths.database)
+    except OSError as error:
+        raise InputError(f"{args.file} cannot be read ({error.strerror}).", "Check the name of the file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{args.file} is no export of Recollect.", "Name one that `export` has written.") from error
+    with open_bank(paths) as bank:
+        known = len(bank.memories())
+    if args.json:
+        output.print_json({"memories": known})
+    else:
+        output.print_data(f"The bank is there, with {known} memories.")
+
+
+def _add_listed(args: argparse.Namespace) -> None:
+    """Remembers each item of a list as it stands; what is known already is passed over."""
+    try:
+        items = transfer.listed(args.file.read_text("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{args.file} cannot be read ({error.strerror}).", "Check the name of the file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{args.file} is not UTF-8.", "Convert it to UTF-8 first.") from error
+    added, passed = [], []
+    with open_bank(data_folder()) as bank:
+        for item in items:
+            try:
+                added.append(bank.add(item.text, observed_at=item.observed_at))
+            except InputError as error:
+                passed.append({"text": item.text, "reason": error.message})
+    if args.json:
+        output.print_json({"added": [memory_json(memory) for memory in added], "passed_over": passed})
+        return
+    for item_passed in passed:
+        output.print_note(f"{item_passed['text']}: {item_passed['reason']}")
+    output.print_data(f"{len(added)} of {len(items)} items are remembered now that were not before.")
+
+
+def _replay(
+    args: argparse.Namespace,
+    conversations: Sequence[RecordedConversation],
+    speakers: Sequence[str],
+    ask_about: str,
+    open_models: OpenModels,
+) -> None:
+    paths = data_folder()
+    show = output.progress_line()
+    done = ImportProgress(0, 0, 0, 0.0)
+    ahead = sum(len(recorded.turns) for recorded in conversations)
+    with open_bank(paths) as bank, open_models(paths) as models:
+        bank.embedder = models.embedder
+        models.wait_until_ready()
+        queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits, ask_about=ask_about)
+        with cancel_on_interrupt() as cancel:
+            for recorded in conversations:
+                ahead -= len(recorded.turns)
+                rest = replace(done, total=done.total + ahead)
+                importer = Importer(bank, queue, recorded, speakers)
+                done += importer.run(partial(_show, show, rest), cancel)
+                if cancel.is_set():
+                    break
+    done = replace(done, total=done.total + ahead)
+    show(_bar(done), True)
+    name = conversations[0].name if len(conversations) == 1 else f"{len(conversations)} conversations"
+    _print_summary(args.json, name, done)
+    if not done.complete:
         raise InterruptedByUser(
-            f"The import was stopped after {progress.turns} of {progress.total} turns.",
+            f"The import was stopped after {done.turns} of {done.total} turns.",
             "The same command goes on from there.",
         )
 
 
-def _replay(recorded: RecordedConversation, speakers: Sequence[str], open_models: OpenModels) -> ImportProgress:
-    paths = data_folder()
-    show = output.progress_line()
-    with open_bank(paths) as bank, open_models(paths) as models:
-        bank.embedder = models.embedder
-        models.wait_until_ready()
-        queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits)
-        with cancel_on_interrupt() as cancel:
-            progress = Importer(bank, queue, recorded, speakers).run(lambda p: show(_bar(p), False), cancel)
-        show(_bar(progress), True)
-        return progress
+def _show(show: Callable[[str, bool], None], rest: ImportProgress, now: ImportProgress) -> None:
+    show(_bar(rest + now), False)
 
 
 def _bar(progress: ImportProgress) -> str:

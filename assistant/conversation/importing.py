@@ -10,11 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from assistant.conversation.inputs import clean_text
-from assistant.conversation.locomo import RecordedConversation
 from assistant.conversation.queue import ManagerQueue, Receipt
+from assistant.conversation.recordings import RecordedConversation
 from assistant.memory.bank import MemoryBank, MessageRole
 from assistant.memory.operations import Action, OperationStatus
 
@@ -35,6 +35,10 @@ class ImportProgress:
     deleted: int = 0
     held: int = 0
     rejected: int = 0
+
+    def __add__(self, other: ImportProgress) -> ImportProgress:
+        """Both together, as of two conversations."""
+        return ImportProgress(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def turns_per_second(self) -> float:
@@ -84,12 +88,12 @@ class Importer:
                 break
             self._bank.add_message(
                 conversation_id,
-                MessageRole.USER,
+                turn.role,
                 clean_text(turn.text),
                 speaker=turn.speaker,
                 created_at=turn.said_at,
                 external_id=turn.external_id,
-                remember=turn.speaker in self._speakers,
+                remember=turn.role is MessageRole.USER and (turn.speaker is None or turn.speaker in self._speakers),
             )
             self._queue.run_pending(self._count, cancel)
             if cancel is not None and cancel.is_set():

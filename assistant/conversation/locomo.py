@@ -8,14 +8,13 @@ Pure but for reading the file: knows nothing of banks or models.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_json, what_is_wrong
 from assistant.errors import InputError
 
 MONTHS = (
@@ -27,45 +26,17 @@ _DATE = re.compile(r"(0?[1-9]|1[0-2]):(\d{2}) ([ap])m on (\d{1,2}) ([A-Za-z]+),?
 _FORMAT_HINT = "It must be a JSON list of {sample_id, conversation}, as in LoCoMo's own file."
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedTurn:
-    """One thing said. `said_at` is the session's time, taken as UTC since the format names no time zone."""
-
-    speaker: str
-    text: str
-    said_at: datetime
-    external_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedConversation:
-    """A whole conversation, its turns in the order in which they were said."""
-
-    name: str
-    turns: tuple[RecordedTurn, ...]
-
-    @property
-    def speakers(self) -> tuple[str, ...]:
-        """Who speaks in it, in the order of their first turns."""
-        return tuple(dict.fromkeys(turn.speaker for turn in self.turns))
-
-
 def read_locomo(path: Path) -> list[RecordedConversation]:
-    """Every conversation in a file in which something is said.
+    """Every conversation in a file in which something is said. Times are taken as UTC: the format names no zone.
 
     Raises InputError, saying what is wrong, if the file cannot be read or is not of the format.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the name of the file.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}).", _FORMAT_HINT) from error
+    content = read_json(path, _FORMAT_HINT)
     samples = content if isinstance(content, list) else [content]
     try:
         conversations = [c for c in map(_conversation, samples) if c.turns]
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not in the LoCoMo format ({_what_is_wrong(error)}).", _FORMAT_HINT) from error
+        raise InputError(f"{path} is not in the LoCoMo format ({what_is_wrong(error)}).", _FORMAT_HINT) from error
     if not conversations:
         raise InputError(f"{path} holds no conversation.", _FORMAT_HINT)
     return conversations
@@ -129,7 +100,3 @@ def _date(written: str) -> datetime:
         raise InputError(
             f"The date {written!r} cannot be read.", "Dates look like '1:56 pm on 8 May, 2023'."
         ) from error
-
-
-def _what_is_wrong(error: Exception) -> str:
-    return f"the key {error} is missing" if isinstance(error, KeyError) else str(error)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assistant.conversation.locomo import RecordedTurn, choose, read_locomo
+from assistant.conversation.locomo import choose, read_locomo
+from assistant.conversation.recordings import RecordedTurn
 from assistant.errors import InputError
 from tests.conversation.recorded import sample, write
 

@@ -1,0 +1,50 @@
+"""Reads `conversations.json` of an export of Claude.
+
+A list of `{uuid, name, created_at, chat_messages}`; a message has `uuid`, `sender` ("human" or "assistant"),
+`created_at` in ISO 8601, and its text in `text` or in the parts of `content` of type "text".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_json, what_is_wrong
+from assistant.errors import InputError
+from assistant.memory.records import MessageRole
+
+_HINT = "It must be the conversations.json of an export of Claude."
+_ROLES = {"human": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
+
+
+def read_claude(path: Path) -> list[RecordedConversation]:
+    """Every conversation in which something is said, the earliest first. Raises InputError, saying what is wrong."""
+    content = read_json(path, _HINT)
+    try:
+        found = [_conversation(item) for item in content]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{path} is not an export of Claude ({what_is_wrong(error)}).", _HINT) from error
+    spoken = sorted((c for c in found if c.turns), key=lambda c: c.turns[0].said_at)
+    if not spoken:
+        raise InputError(f"{path} holds no conversation.", _HINT)
+    return spoken
+
+
+def _conversation(item: dict[str, Any]) -> RecordedConversation:
+    turns = [
+        RecordedTurn(None, text, _time(message["created_at"]), f"claude:{message['uuid']}", _ROLES[message["sender"]])
+        for message in item["chat_messages"]
+        if (text := _text(message))
+    ]
+    return RecordedConversation(item.get("name") or "", tuple(turns))
+
+
+def _text(message: dict[str, Any]) -> str:
+    parts = [part["text"] for part in message.get("content") or [] if part.get("type") == "text" and part.get("text")]
+    return ("\n".join(parts) or message.get("text") or "").strip()
+
+
+def _time(written: str) -> datetime:
+    time = datetime.fromisoformat(written)
+    return time if time.utcoffset() is not None else time.replace(tzinfo=UTC)
