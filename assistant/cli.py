@@ -7,8 +7,10 @@ standard output carries data alone. Knows nothing of how the commands do their w
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from datetime import date, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -99,9 +101,12 @@ def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
         "add": memory.add,
         "forget": memory.forget,
         "undo": memory.undo,
+        "redo": memory.redo,
         "accept": memory.accept,
         "decline": memory.decline,
         "review": memory.review,
+        "history": memory.history,
+        "mode": memory.mode,
     }
     if args.memory_command == "search":
         memory.search(args, open_models or opening.open_models)
@@ -113,6 +118,24 @@ def _import(args: argparse.Namespace, open_models: OpenModels | None) -> None:
     from assistant.commands import importing, opening
 
     importing.run(args, open_models or opening.open_models)
+
+
+def _export(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.export(args)
+
+
+def _backup(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.back_up(args)
+
+
+def _doctor(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.doctor(args)
 
 
 def _models(args: argparse.Namespace, _: OpenModels | None) -> None:
@@ -132,6 +155,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_memory(commands)
     _add_import(commands)
+    _add_keeping(commands)
     models = _add(commands, "models", "show the models and check their files")
     models.add_argument("--verify", action="store_true", help="read the whole file and compare its checksum")
     models.set_defaults(run=_models)
@@ -161,11 +185,25 @@ def _add_memory(commands: _Commands) -> None:
     actions = memory.add_subparsers(title="commands", metavar="COMMAND", dest="memory_command", required=True)
     listing = _add(actions, "list", "list what is remembered")
     listing.add_argument("--all", action="store_true", help="also what no longer counts")
+    listing.add_argument(
+        "--as-of", type=_evening, metavar="DATE", help="what was remembered then (2026-11-27 or with a time)"
+    )
+    history = _add(actions, "history", "show all that a memory ever said")
+    history.add_argument("id", type=int, metavar="ID")
+    mode = _add(actions, "mode", "show or set what becomes of what the model proposes")
+    mode.add_argument(
+        "mode", nargs="?", choices=["automatic", "ask", "off"], metavar="MODE", help="automatic, ask or off"
+    )
     show = _add(actions, "show", "show a memory, where it came from and what was done to it")
     show.add_argument("id", type=int, metavar="ID")
     search = _add(actions, "search", "find memories")
     search.add_argument("query", metavar="QUERY")
     search.add_argument("--limit", type=_count, default=8, metavar="N", help="at most so many (8)")
+    search.add_argument("--messages", action="store_true", help="also among the messages")
+    search.add_argument("--from", type=_morning, dest="said_from", metavar="DATE", help="what was said then or later")
+    search.add_argument("--before", type=_morning, dest="said_before", metavar="DATE", help="what was said before that")
+    search.add_argument("--on", type=_day, metavar="DATE", help="what holds on that day, as far as is known")
+    search.add_argument("--explain", action="store_true", help="say where each score comes from")
     add = _add(actions, "add", "remember a text as it stands")
     add.add_argument("text", nargs="?", metavar="TEXT", help='the text; "-" or nothing reads standard input')
     forget = _add(actions, "forget", "forget a memory")
@@ -175,6 +213,10 @@ def _add_memory(commands: _Commands) -> None:
     undo = _add(actions, "undo", "take back what was done to a memory")
     undo.add_argument(
         "operation", nargs="?", type=int, metavar="OPERATION", help="its number; without one, the newest that stands"
+    )
+    redo = _add(actions, "redo", "do again what was undone")
+    redo.add_argument(
+        "operation", nargs="?", type=int, metavar="OPERATION", help="its number; without one, the one undone last"
     )
     for name, what in (
         ("accept", "carry out an operation that was held for review"),
@@ -190,12 +232,50 @@ def _add_memory(commands: _Commands) -> None:
 def _add_import(commands: _Commands) -> None:
     import_ = _add(commands, "import", "replay a recorded conversation; if stopped, the same command goes on")
     import_.add_argument("file", type=Path, metavar="FILE")
-    import_.add_argument("--format", choices=["locomo"], default="locomo", help="the format of the file (locomo)")
+    import_.add_argument(
+        "--format",
+        choices=["locomo", "chatgpt", "claude", "text", "markdown", "recollect"],
+        default="locomo",
+        help="the format of the file (locomo)",
+    )
     import_.add_argument(
         "--speaker", action="append", default=[], metavar="NAME", help="whose facts to remember; may be repeated (all)"
     )
     import_.add_argument("--conversation", metavar="ID", help="which one, if the file holds several")
     import_.set_defaults(run=_import)
+
+
+def _add_keeping(commands: _Commands) -> None:
+    export = _add(commands, "export", "write down all that is in the bank, or what is known now as a list")
+    export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where to (standard output)")
+    export.add_argument("--format", choices=["recollect", "markdown"], default="recollect", help="(recollect)")
+    export.set_defaults(run=_export)
+    backup = _add(commands, "backup", "make a checked copy of the bank beside it")
+    backup.set_defaults(run=_backup)
+    doctor = _add(commands, "doctor", "check the bank, and mend what can be made anew")
+    doctor.add_argument("--rebuild", action="store_true", help="make the indexes anew and drop broken vectors")
+    doctor.set_defaults(run=_doctor)
+
+
+def _day(text: str) -> date:
+    """A day, for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date") from error
+
+
+def _morning(text: str) -> datetime:
+    """A day, at its beginning, or a moment, in this machine's zone if it names none, for argparse."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date") from error
+
+
+def _evening(text: str) -> datetime:
+    """A day, at its end, or a moment, in this machine's zone if it names none, for argparse."""
+    return _morning(f"{text}T23:59:59.999999" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text)
 
 
 def _count(text: str) -> int:

@@ -38,6 +38,7 @@ BUDDY = "User has a dog named Buddy."
 BOTH = "User has two dogs named Buddy and Scout."
 CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MEMORY_KEYS = {"id", "text", "status", "observed_at", "source_message_id", "holds_from", "holds_until"}
 ROOT = Path(assistant.__file__).parent.parent
 
 
@@ -137,7 +138,7 @@ def test_the_chat_says_that_it_needs_a_terminal():
 def test_a_memory_is_added_listed_and_still_there_for_the_next_process():
     assert json.loads(recollect("memory", "add", BUDDY, "--json").stdout) == {"id": 1}
     [listed] = json.loads(recollect("memory", "list", "--json").stdout)
-    assert set(listed) == {"id", "text", "status", "observed_at", "source_message_id"}
+    assert set(listed) == MEMORY_KEYS
     assert (listed["id"], listed["text"], listed["status"], listed["source_message_id"]) == (1, BUDDY, "active", None)
 
 
@@ -218,7 +219,7 @@ def test_memories_are_found_by_their_words_best_first(bank, capsys):
     assert code == 0
     assert found[0]["text"] == "User's dog Buddy likes Oslo."
     assert {memory["id"] for memory in found} == {1, 2, 3}
-    assert set(found[0]) == {"id", "text", "status", "observed_at", "source_message_id", "score", "matched_by"}
+    assert set(found[0]) == MEMORY_KEYS | {"score", "matched_by", "why"}
     assert len(json.loads(run(capsys, "memory", "search", "Buddy in Oslo", "--json", "--limit", "1")[1])) == 1
 
 
@@ -251,7 +252,7 @@ def test_an_embedder_that_cannot_be_started_leaves_the_search_by_text(bank, data
 
 def test_a_memory_is_shown_with_its_message_and_all_that_was_done_to_it(bank, capsys):
     conversation = bank.new_conversation("")
-    message = bank.add_message(conversation.id, "user", "I got a dog, Buddy!")
+    message = bank.add_message(conversation.id, "user", "I got two dogs, Buddy and Scout!")
     origin = {"actor": "manager", "observed_at": message.created_at, "source_message_id": message.id}
     bank.apply([MemoryOperation(Action.ADD, None, BUDDY)], **origin)
     bank.apply([MemoryOperation(Action.UPDATE, 1, BOTH)], **origin)
@@ -259,14 +260,14 @@ def test_a_memory_is_shown_with_its_message_and_all_that_was_done_to_it(bank, ca
     shown = json.loads(out)
     assert code == 0
     assert (shown["id"], shown["text"], shown["version"], shown["source_message_id"]) == (1, BOTH, 2, message.id)
-    assert shown["source"]["text"] == "I got a dog, Buddy!"
+    assert shown["source"]["text"] == "I got two dogs, Buddy and Scout!"
     assert [(o["operation"], o["text_before"], o["text"]) for o in shown["operations"]] == [
         ("ADD", None, BUDDY),
         ("UPDATE", BUDDY, BOTH),
     ]
     lines = run(capsys, "memory", "show", "1")[1].splitlines()
     assert BOTH in lines[0]
-    assert lines[1].endswith("I got a dog, Buddy!")
+    assert lines[1].endswith("I got two dogs, Buddy and Scout!")
     assert lines[3].endswith(f"by manager: updated: {BUDDY} → {BOTH} (recollect memory undo 2)")
 
 

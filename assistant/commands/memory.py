@@ -8,9 +8,18 @@ from contextlib import ExitStack, suppress
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, data_folder, open_bank
 from assistant.commands.reading import confirm, read_text
-from assistant.commands.showing import memory_json, memory_line, operation_json, operation_line, shortened
+from assistant.commands.showing import (
+    hit_json,
+    hit_line,
+    memory_json,
+    memory_line,
+    operation_json,
+    operation_line,
+    shortened,
+    why_line,
+)
 from assistant.errors import EngineError, InterruptedByUser
-from assistant.memory.bank import ItemKind, MemoryBank, Operation
+from assistant.memory.bank import ItemKind, MemoryBank, Mode, Operation, Times
 from assistant.memory.operations import OperationStatus
 
 EVERYTHING = 2**31 - 1
@@ -19,14 +28,42 @@ EVERYTHING = 2**31 - 1
 def list_(args: argparse.Namespace) -> None:
     """Prints the active memories, or with --all also those that are gone."""
     with open_bank(data_folder()) as bank:
-        memories = bank.memories(include_all=args.all)
+        memories = bank.as_of(args.as_of) if args.as_of is not None else bank.memories(include_all=args.all)
     if args.json:
         output.print_json([memory_json(memory) for memory in memories])
         return
     for memory in memories:
         output.print_data(memory_line(memory))
     if not memories:
-        output.print_note("Nothing is remembered yet.")
+        output.print_note("Nothing was remembered then." if args.as_of is not None else "Nothing is remembered yet.")
+
+
+def history(args: argparse.Namespace) -> None:
+    """Prints all that a memory ever said, with when and by which operation."""
+    with open_bank(data_folder()) as bank:
+        versions = bank.history(args.id)
+    if args.json:
+        output.print_json(
+            [
+                {**memory_json(v.memory), "version": v.memory.version, "since": v.since, "operation_id": v.operation_id}
+                for v in versions
+            ]
+        )
+        return
+    for version in versions:
+        output.print_data(f"{version.since.astimezone():%Y-%m-%d %H:%M}  {memory_line(version.memory)}")
+
+
+def mode(args: argparse.Namespace) -> None:
+    """Sets what becomes of what the model proposes, if a mode is named, and prints it."""
+    with open_bank(data_folder()) as bank:
+        if args.mode is not None:
+            bank.mode = Mode(args.mode)
+        now = bank.mode
+    if args.json:
+        output.print_json({"mode": now})
+    else:
+        output.print_data(now)
 
 
 def show(args: argparse.Namespace) -> None:
@@ -49,7 +86,7 @@ def show(args: argparse.Namespace) -> None:
 
 
 def search(args: argparse.Namespace, open_models: OpenModels) -> None:
-    """Prints the memories that fit a query, best first."""
+    """Prints the memories, or with --messages also the messages, that fit a query, best first."""
     query = read_text(args.query)
     paths = data_folder()
     with open_bank(paths) as bank, ExitStack() as stack:
@@ -58,17 +95,18 @@ def search(args: argparse.Namespace, open_models: OpenModels) -> None:
             with suppress(EngineError):
                 bank.embedder = stack.enter_context(open_models(paths)).embedder
                 bank.index_all()
-        hits = bank.search(query, limit=args.limit, kinds=(ItemKind.MEMORY,))
+        kinds = (ItemKind.MEMORY, ItemKind.MESSAGE) if args.messages else (ItemKind.MEMORY,)
+        when = Times(args.said_from, args.said_before, args.on)
+        hits = bank.search(query, limit=args.limit, kinds=kinds, when=when)
         mode = bank.search_mode
-    found = [(hit, hit.memory) for hit in hits if hit.memory is not None]
     if args.json:
-        output.print_json(
-            [{**memory_json(memory), "score": hit.score, "matched_by": hit.matched_by} for hit, memory in found]
-        )
+        output.print_json([hit_json(hit) for hit in hits])
         return
-    for _, memory in found:
-        output.print_data(memory_line(memory))
-    if not found:
+    for hit in hits:
+        output.print_data(hit_line(hit))
+        if args.explain:
+            output.print_data(why_line(hit))
+    if not hits:
         output.print_note(f"No memory fits (searched by {mode}).")
 
 
@@ -98,6 +136,13 @@ def undo(args: argparse.Namespace) -> None:
     """Takes an operation back, the newest that stands if none is named."""
     with open_bank(data_folder()) as bank:
         operation = bank.undo(args.operation)
+    _print(args, operation)
+
+
+def redo(args: argparse.Namespace) -> None:
+    """Does again what was undone, the last one that can be if none is named."""
+    with open_bank(data_folder()) as bank:
+        operation = bank.redo(args.operation)
     _print(args, operation)
 
 

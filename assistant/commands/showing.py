@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from assistant.agents.prompts import one_line
-from assistant.memory.bank import Memory, MemoryStatus, Operation
+from assistant.memory.bank import Hit, Memory, MemoryStatus, Message, Operation
 from assistant.memory.operations import Action, OperationStatus
 
 LONGEST_LINE = 400
@@ -27,6 +28,8 @@ def memory_json(memory: Memory) -> dict[str, Any]:
         "status": memory.status,
         "observed_at": memory.observed_at,
         "source_message_id": memory.source_message_id,
+        "holds_from": str(memory.holds_from) if memory.holds_from is not None else None,
+        "holds_until": str(memory.holds_until) if memory.holds_until is not None else None,
     }
 
 
@@ -45,13 +48,61 @@ def operation_json(operation: Operation) -> dict[str, Any]:
         "source_message_id": operation.source_message_id,
         "undone": operation.undone,
         "settled": operation.settled,
+        "model": operation.model,
+        "quote": operation.quote,
     }
 
 
 def memory_line(memory: Memory) -> str:
     """A memory as one line of a list."""
     status = "" if memory.status is MemoryStatus.ACTIVE else f"  ({memory.status})"
-    return f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {shortened(memory.text)}{status}"
+    return f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {shortened(memory.text)}{_holds(memory)}{status}"
+
+
+def _holds(memory: Memory) -> str:
+    """From when and until when it holds, if anybody knows."""
+    since = f"from {memory.holds_from}" if memory.holds_from is not None else ""
+    until = f"until {memory.holds_until}" if memory.holds_until is not None else ""
+    return f"  ({' '.join(filter(None, (since, until)))})" if since or until else ""
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """The keys that scripts rely on; more may come, none go."""
+    return {
+        "message_id": message.id,
+        "role": message.role,
+        "speaker": message.speaker,
+        "text": message.text,
+        "created_at": message.created_at,
+    }
+
+
+def message_line(message: Message) -> str:
+    """A message as one line of a list, told from a memory by who said it."""
+    who = message.speaker or message.role
+    return f"{'':>5}  {message.created_at:%Y-%m-%d}  {who}: {shortened(message.text)}"
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """What was found and why; the keys that scripts rely on, more may come, none go."""
+    found = memory_json(hit.memory) if hit.memory is not None else {}
+    found |= message_json(hit.message) if hit.message is not None else {}
+    return {**found, "score": hit.score, "matched_by": hit.matched_by, "why": asdict(hit.why)}
+
+
+def hit_line(hit: Hit) -> str:
+    """What was found, as one line of a list."""
+    return memory_line(hit.memory) if hit.memory is not None else message_line(hit.message) if hit.message else ""
+
+
+def why_line(hit: Hit) -> str:
+    """Where the score of a hit comes from."""
+    why, parts = hit.why, []
+    if why.text_rank is not None:
+        parts.append(f"number {why.text_rank} by words ({', '.join(why.words)})")
+    if why.meaning_rank is not None:
+        parts.append(f"number {why.meaning_rank} by meaning (cosine {why.cosine:.2f})")
+    return f"       {' and '.join(parts) or 'merely recent'}, score {hit.score:.4f}"
 
 
 def operation_line(operation: Operation) -> str:
