@@ -108,6 +108,7 @@ def _replay(
     done = ImportProgress(0, 0, 0, 0.0)
     ahead = sum(len(recorded.turns) for recorded in conversations)
     with open_bank(paths) as bank, open_models(paths) as models:
+        bank.back_up_if_due()
         bank.embedder = models.embedder
         models.wait_until_ready()
         queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits, ask_about=ask_about)

@@ -48,7 +48,7 @@ def is_due(database: Path) -> bool:
 
 
 def make(database: Database, check: Callable[[Path], list[str]] = problems) -> Path:
-    """Makes a backup, checks it and lets the oldest go.
+    """Makes a backup, checks it and lets the oldest go. Others may read and write meanwhile.
 
     Raises DatabaseDamaged if the copy is not whole, or another StorageError.
     """
@@ -56,7 +56,11 @@ def make(database: Database, check: Callable[[Path], list[str]] = problems) -> P
     make_private_folder(folder)
     backup = folder / f"recollect-{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z.db"
     unchecked = backup.with_suffix(".unchecked")
-    database.copy_to(unchecked)
+    source = Database(database.path)  # A connection of its own, or whoever shares that one would have to wait.
+    try:
+        source.copy_to(unchecked)
+    finally:
+        source.close()
     found = check(unchecked)
     if found:
         database.delete([unchecked])

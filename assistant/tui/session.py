@@ -156,6 +156,7 @@ class Session:
             self._post(events.EngineFailed(hopeless))
         else:
             self._slow.put(self._load_engine)
+        self._slow.put(self._back_up)
 
     def _entries(self, limit: int, before_id: int | None = None) -> tuple[tuple[Entry, ...], bool]:
         """Up to `limit` entries, oldest first, and whether there are earlier ones."""
@@ -289,6 +290,12 @@ class Session:
             queue = ManagerQueue(self._opened, MemoryManager(self._generator()), traits=self._traits)
             queue.run_pending(self._tell_receipt, self._make_way)
             self._post_standing()
+        except RecollectError as error:
+            self._post(events.Failed(error))
+
+    def _back_up(self) -> None:
+        try:
+            self._opened.back_up_if_due()
         except RecollectError as error:
             self._post(events.Failed(error))
 
