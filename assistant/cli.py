@@ -32,8 +32,9 @@ EPILOG = """\
 Standard output is data, standard error is for people.
 
 environment:
-  RECOLLECT_DATA_DIR  the data folder
-  RECOLLECT_MODEL     another model file (GGUF) than the one that came with Recollect
+  RECOLLECT_DATA_DIR    the data folder
+  RECOLLECT_PASSPHRASE  that of an encrypted bank, which is asked for otherwise
+  RECOLLECT_MODEL       another model file (GGUF) than the one that came with Recollect
 
 exit codes:
   0    done
@@ -130,6 +131,18 @@ def _backup(args: argparse.Namespace, _: OpenModels | None) -> None:
     from assistant.commands import keeping
 
     keeping.back_up(args)
+
+
+def _encrypt(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.encrypt(args)
+
+
+def _decrypt(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.decrypt(args)
 
 
 def _doctor(args: argparse.Namespace, _: OpenModels | None) -> None:
@@ -252,6 +265,10 @@ def _add_keeping(commands: _Commands) -> None:
     export.set_defaults(run=_export)
     backup = _add(commands, "backup", "make a checked copy of the bank beside it")
     backup.set_defaults(run=_backup)
+    encrypt = _add(commands, "encrypt", "let only a passphrase open the bank, or change the passphrase")
+    encrypt.set_defaults(run=_encrypt)
+    decrypt = _add(commands, "decrypt", "make the bank a plain file again")
+    decrypt.set_defaults(run=_decrypt)
     doctor = _add(commands, "doctor", "check the bank, and mend what can be made anew")
     doctor.add_argument("--rebuild", action="store_true", help="make the indexes anew and drop broken vectors")
     doctor.set_defaults(run=_doctor)

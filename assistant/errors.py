@@ -52,6 +52,10 @@ class DatabaseDamaged(StorageError):
     """The file is no database of ours, or it is damaged."""
 
 
+class Locked(StorageError):
+    """The database is encrypted, and the passphrase is missing or another one."""
+
+
 class DiskFull(StorageError):
     """There is no room left to write."""
 

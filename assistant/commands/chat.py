@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from assistant.agents.generation import USUAL_TRAITS, ModelTraits
+from assistant.commands.passphrases import key_of
 from assistant.errors import InputError, ModelFileError
 from assistant.llm.manifest import shipped_model
 from assistant.paths import Paths
@@ -24,6 +25,7 @@ def run() -> int:
 
     paths = Paths.default()
     paths.create()
+    key = key_of(paths)  # Asked for while there is still a plain terminal to ask on.
 
     def make_engine() -> Engine:
         from assistant.commands.opening import start_engine
@@ -33,7 +35,7 @@ def run() -> int:
     def open_bank(engine: ChatEngine | None) -> MemoryBank:
         from assistant.memory.bank import MemoryBank
 
-        return MemoryBank.open(paths, engine if paths.embedder.exists() else None)
+        return MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
 
     app = RecollectApp(make_engine, open_bank, traits=_traits())
     app.run()

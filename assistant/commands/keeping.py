@@ -11,10 +11,12 @@ from pathlib import Path
 
 from assistant.commands import output
 from assistant.commands.opening import data_folder, open_bank
+from assistant.commands.passphrases import key_of, new_passphrase
 from assistant.errors import DatabaseDamaged, InputError, NotWritable
-from assistant.memory import backups, checking, transfer
+from assistant.memory import backups, checking, sealing, transfer
 from assistant.memory.bank import MemoryBank
 from assistant.memory.database import Database
+from assistant.memory.encryption import Key, is_encrypted
 from assistant.paths import Paths
 
 
@@ -66,6 +68,33 @@ def back_up(args: argparse.Namespace) -> None:
         output.print_data(str(path))
 
 
+def encrypt(args: argparse.Namespace) -> None:
+    """Encrypts the bank and its backups, or changes their passphrase."""
+    paths = data_folder()
+    before = key_of(paths)
+    MemoryBank.open(paths, key=before).close()  # An empty one, if there was none.
+    sealing.change_key(paths.database, before, Key.new(new_passphrase()))
+    _tell_of_encryption(args, paths)
+
+
+def decrypt(args: argparse.Namespace) -> None:
+    """Makes the bank and its backups plain files again."""
+    paths = data_folder()
+    before = key_of(paths)
+    if before is None:
+        raise InputError("The bank is not encrypted.")
+    sealing.change_key(paths.database, before, None)
+    _tell_of_encryption(args, paths)
+
+
+def _tell_of_encryption(args: argparse.Namespace, paths: Paths) -> None:
+    encrypted = is_encrypted(paths.database)
+    if args.json:
+        output.print_json({"encrypted": encrypted})
+    else:
+        output.print_note("The bank is encrypted." if encrypted else "The bank is a plain file.")
+
+
 def doctor(args: argparse.Namespace) -> None:
     """Prints what is wrong with the bank, mends it if asked to, and fails if something wrong is left."""
     paths = Paths.default()
@@ -91,14 +120,12 @@ def _where_backups_are(paths: Paths) -> str:
 
 def _asked_of_a_child(paths: Paths, rebuild: bool) -> list[dict[str, object]]:
     """What a process of its own finds: what is broken may crash SQLite."""
-    command = [
-        sys.executable,
-        "-m",
-        "assistant.commands.keeping",
-        str(paths.database),
-        *(["rebuild"] if rebuild else []),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    key = key_of(paths)
+    command = [sys.executable, "-m", "assistant.commands.keeping", str(paths.database)]
+    command += ["rebuild"] if rebuild else []
+    # Not as an argument: those can be read by everybody.
+    handed = json.dumps({"key": key.key.hex(), "salt": key.salt.hex()} if key is not None else None)
+    done = subprocess.run(command, input=handed, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         why = lines[-1] if lines else f"the check ended with status {done.returncode}"
@@ -107,8 +134,9 @@ def _asked_of_a_child(paths: Paths, rebuild: bool) -> list[dict[str, object]]:
     return found
 
 
-def _check(path: Path, rebuild: bool) -> list[dict[str, object]]:
-    database = Database(path)
+def _check(path: Path, rebuild: bool, handed: dict[str, str] | None) -> list[dict[str, object]]:
+    key = Key(*map(bytes.fromhex, (handed["key"], handed["salt"]))) if handed is not None else None
+    database = Database(path, key=key)
     try:
         if rebuild and all(finding.mendable for finding in checking.check(database)):
             checking.mend(database)
@@ -121,4 +149,4 @@ def _check(path: Path, rebuild: bool) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_check(Path(sys.argv[1]), "rebuild" in sys.argv[2:])))
+    print(json.dumps(_check(Path(sys.argv[1]), "rebuild" in sys.argv[2:], json.load(sys.stdin))))

@@ -11,6 +11,7 @@ from types import FrameType
 
 from assistant.agents.generation import Generator, ModelTraits
 from assistant.agents.reconsidering import Reconsidering
+from assistant.commands.passphrases import key_of
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import shipped_model
 from assistant.memory.bank import Embedder, MemoryBank
@@ -60,8 +61,8 @@ def data_folder() -> Paths:
 
 
 def open_bank(paths: Paths) -> MemoryBank:
-    """The bank in the data folder, without an embedder yet. A context manager."""
-    return MemoryBank.open(paths)
+    """The bank in the data folder, without an embedder yet; asks for its passphrase if need be. A context manager."""
+    return MemoryBank.open(paths, key=key_of(paths))
 
 
 @contextmanager

@@ -51,10 +51,10 @@ def apply(
     names one of the memories `seen` of which the text has changed since. What the user does is held back by nothing
     but what makes it impossible.
     """
+    common = evidence.of_message(connection, origin.source_message_id, operations)
     changed = _changed_since(connection, operations, seen)
     if changed is not None:
-        held_for = f"memory {changed} has changed since it was read"
-    common = evidence.of_message(connection, origin.source_message_id, operations)
+        common = replace(common, changed=changed)
     return [_apply_one(connection, operation, origin, observed_at, held_for, common) for operation in operations]
 
 

@@ -6,7 +6,6 @@ newest one stays. Knows nothing of what is stored.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from assistant.errors import DatabaseDamaged
 from assistant.memory import times
-from assistant.memory.database import Database, problems
+from assistant.memory.database import Database, problems, put_on_disk
+from assistant.memory.encryption import Key
 from assistant.paths import make_private_folder
 
 KEPT = 7
@@ -47,7 +47,7 @@ def is_due(database: Path) -> bool:
     return newest is None or not timedelta() <= times.now() - made_at(newest) < EVERY
 
 
-def make(database: Database, check: Callable[[Path], list[str]] = problems) -> Path:
+def make(database: Database, check: Callable[[Path, Key | None], list[str]] = problems) -> Path:
     """Makes a backup, checks it and lets the oldest go. Others may read and write meanwhile.
 
     Raises DatabaseDamaged if the copy is not whole, or another StorageError.
@@ -56,28 +56,21 @@ def make(database: Database, check: Callable[[Path], list[str]] = problems) -> P
     make_private_folder(folder)
     backup = folder / f"recollect-{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z.db"
     unchecked = backup.with_suffix(".unchecked")
-    source = Database(database.path)  # A connection of its own, or whoever shares that one would have to wait.
+    # A connection of its own, or whoever shares that one would have to wait.
+    source = Database(database.path, key=database.key)
     try:
         source.copy_to(unchecked)
     finally:
         source.close()
-    found = check(unchecked)
+    found = check(unchecked, database.key)
     if found:
         database.delete([unchecked])
         raise DatabaseDamaged(
             f"A backup of {database.path} was made and is not whole ({found[0]}).",
             "The earlier backups were kept; `recollect doctor` says more.",
         )
-    _put_on_disk(unchecked)
+    put_on_disk(unchecked)
     unchecked.replace(backup)
-    _put_on_disk(folder)
+    put_on_disk(folder)
     database.delete(all_of(database.path)[KEPT:])
     return backup
-
-
-def _put_on_disk(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

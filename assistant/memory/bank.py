@@ -37,6 +37,7 @@ from assistant.memory.conversations import NewMessage
 from assistant.memory.database import BUSY_TIMEOUT, Database
 from assistant.memory.deciding import Mode
 from assistant.memory.embedding import Embedding
+from assistant.memory.encryption import Key
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import (
@@ -94,13 +95,20 @@ class MemoryBank:
 
     @classmethod
     def open(
-        cls, where: Paths | Path, embedder: Embedder | None = None, *, busy_timeout: float = BUSY_TIMEOUT
+        cls,
+        where: Paths | Path,
+        embedder: Embedder | None = None,
+        *,
+        key: Key | None = None,
+        busy_timeout: float = BUSY_TIMEOUT,
     ) -> MemoryBank:
         """Opens the bank in a data folder or a file, making it or bringing it up to date if need be.
 
-        `busy_timeout`: seconds to wait for another process. Raises DatabaseTooNew or another StorageError.
+        An encrypted one needs its `key`. `busy_timeout`: seconds to wait for another process. Raises Locked,
+        DatabaseTooNew or another StorageError.
         """
-        database = Database(where.database if isinstance(where, Paths) else where, busy_timeout=busy_timeout)
+        path = where.database if isinstance(where, Paths) else where
+        database = Database(path, key=key, busy_timeout=busy_timeout)
         try:
             schema.migrate(database)
             _bring_up_to_date(database)

@@ -35,7 +35,7 @@ class Finding:
 
 def check(database: Database) -> list[Finding]:
     """What is wrong with the bank. Raises StorageError if it cannot be read at all."""
-    found = [Finding(Ailment.FILE, problem, False) for problem in problems(database.path)]
+    found = [Finding(Ailment.FILE, problem, False) for problem in problems(database.path, database.key)]
     if found:
         return found
     with database.read() as connection:

@@ -23,26 +23,35 @@ from assistant.errors import (
     NotWritable,
     StorageError,
 )
+from assistant.memory import encryption
+from assistant.memory.encryption import Key
 from assistant.paths import make_private_folder
 
 BUSY_TIMEOUT = 5.0
 """Seconds that we wait for another process to finish its transaction."""
+CACHE_KIB = 32_000
+"""As much as the signs of 300,000 vectors, so that a search reads and decrypts them once. Taken as it is needed."""
 
 
 class Database:
     """A connection that several threads share, one transaction at a time."""
 
-    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, path: Path, *, key: Key | None = None, busy_timeout: float = BUSY_TIMEOUT) -> None:
         """Opens the file, making it (mode 0600) and its folder (0700) if missing; changes nothing in it yet.
 
-        Raises StorageError.
+        An encrypted one needs its `key`. Raises Locked if that is missing or wrong, or another StorageError.
         """
         self.path = path
+        self.key = key
         self._lock = threading.RLock()
         make_private_folder(path.parent)
         with self._told():
             _make_private_file(path)
-            self._connection = apsw.Connection(str(path))
+            if key is None and encryption.is_encrypted(path):
+                raise encryption.locked(path)
+            # As a URI, because what is written anew under a key is named by one.
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+            self._connection = apsw.Connection(str(path), flags=flags)
             try:
                 self._set_up(busy_timeout)
             except BaseException:
@@ -52,10 +61,15 @@ class Database:
     def _set_up(self, busy_timeout: float) -> None:
         connection = self._connection
         connection.set_busy_timeout(round(busy_timeout * 1000))
+        if self.key is not None:
+            encryption.unlock(connection, self.key, self.path)
         connection.execute("PRAGMA foreign_keys = ON")
         # What is deleted is overwritten with zeros, or a purged text would stay on free pages.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        # Nothing is written beside the database while something is sorted.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         self.has_vectors = _load_vector_functions(connection)
 
     def prepare_to_write(self) -> None:
@@ -105,6 +119,8 @@ class Database:
             _make_private_file(partial)
             target = apsw.Connection(str(partial))
             try:
+                if self.key is not None:
+                    encryption.unlock(target, self.key, partial)
                 with target.backup("main", self._connection, "main") as backup:
                     backup.step()
                 # One file, that needs no log beside it to be read.
@@ -112,6 +128,37 @@ class Database:
             finally:
                 target.close()
             partial.replace(path)
+
+    def replace(self, key: Key | None) -> None:
+        """Puts the same database under another key, or a plain one, in the place of this one, whole or not at all.
+
+        Nobody else may have it open, or DatabaseBusy is raised. This one is closed then. Raises StorageError.
+        """
+        encryption.ensure_available()
+        partial = self.path.with_name(self.path.name + ".partial")
+        with self._lock, self._told():
+            partial.unlink(missing_ok=True)
+            _make_private_file(partial)
+            try:
+                self._take_for_oneself()
+                self._connection.execute("VACUUM INTO ?", (encryption.address(partial, key),))
+                if found := problems(partial, key):
+                    raise DatabaseDamaged(f"A copy of {self.path} is not whole ({found[0]}).", "Nothing was changed.")
+                put_on_disk(partial)
+                partial.replace(self.path)
+                put_on_disk(self.path.parent)
+            finally:
+                self._connection.close()
+                partial.unlink(missing_ok=True)
+            # What is left of the old file's journal is of no use, and may hold what is to be hidden.
+            self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
+
+    def _take_for_oneself(self) -> None:
+        """Ends the log: one that outlived the file it belongs to would be read into the new one."""
+        self._connection.pragma("locking_mode", "exclusive")
+        if self._connection.pragma("journal_mode", "delete") != "delete":
+            raise apsw.BusyError("the log is in use")
+        self._connection.execute("BEGIN EXCLUSIVE; COMMIT")  # The lock stays.
 
     def delete(self, files: Iterable[Path]) -> None:
         """Deletes files beside the database. Raises StorageError."""
@@ -166,11 +213,18 @@ def storage_error(error: apsw.Error | OSError, path: Path) -> StorageError:
     )
 
 
-def problems(path: Path) -> list[str]:
-    """What SQLite finds wrong with the database at `path`, in its own words; nothing if it is whole."""
+def problems(path: Path, key: Key | None = None) -> list[str]:
+    """What SQLite finds wrong with the database at `path`, in its own words; nothing if it is whole.
+
+    Raises Locked if it is encrypted and `key` is missing or wrong.
+    """
+    if key is None and encryption.is_encrypted(path):
+        raise encryption.locked(path)
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
+            if key is not None:
+                encryption.unlock(connection, key, path)
             rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
             orphans = connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get
         finally:
@@ -179,6 +233,15 @@ def problems(path: Path) -> list[str]:
         return [str(error)]
     found = [row for row in rows if row != "ok"]
     return [*found, f"{orphans} rows refer to others that are not there"] if orphans else found
+
+
+def put_on_disk(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _make_private_file(path: Path) -> None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from assistant.memory import words
 from assistant.memory.confidential import secret_in
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
+from assistant.memory.quoting import quoted
 from assistant.memory.records import Memory, MemoryStatus
 
 MAX_TEXT = 2000
@@ -54,7 +55,8 @@ class Evidence:
     words. `forgotten` is set if the text was forgotten: "before" if the message is older than that, else "after", and
     "near" if something much like it was.
     `message` is what was said, None if it is the user's own entry; `context` what was said just before; `recalled`
-    what the assistant has said there. `retirements` counts the DELETEs of the same reply.
+    what the assistant has said there. `retirements` counts the DELETEs of the same reply. `changed` is a memory that
+    the same reply names and that says something else by now than what the model has read.
     """
 
     target: Memory | None = None
@@ -66,6 +68,7 @@ class Evidence:
     context: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     retirements: int = 0
+    changed: int | None = None
     mode: Mode = Mode.AUTOMATIC
 
 
@@ -165,6 +168,10 @@ def _is_off(_: MemoryOperation, evidence: Evidence) -> Verdict | None:
     return _rejected("remembering is switched off") if evidence.mode is Mode.OFF else None
 
 
+def _was_decided_on_what_has_changed(_: MemoryOperation, evidence: Evidence) -> Verdict | None:
+    return _held(f"memory {evidence.changed} has changed since it was read") if evidence.changed is not None else None
+
+
 def _retires_many(proposal: MemoryOperation, evidence: Evidence) -> Verdict | None:
     if proposal.action is Action.DELETE and evidence.retirements > MOST_RETIREMENTS:
         return _held(f"one message would end {evidence.retirements} memories")
@@ -186,6 +193,30 @@ def _is_about_another(proposal: MemoryOperation, evidence: Evidence) -> Verdict 
     if proposal.action is Action.DELETE and subject not in _said(evidence):
         return _held(f"the message does not speak of memory {target.id}")
     return None
+
+
+_OF_ANOTHER = re.compile(
+    r"(?:\W*\w+,?\s+){0,2}(?:my|our) (?:\w+ )?(?P<who>"
+    r"sister|brother|mother(?! tongue)|mum|mom|father|dad|parents|wife|husband|partner|girlfriend|boyfriend|fianc[eé]e?"
+    r"|son|daughter|kid|child|niece|nephew|cousin|aunt|uncle|grand\w+|friend|flatmate|roommate|neighbou?r|colleague"
+    r"|coworker|boss)s?\b",
+    re.IGNORECASE,
+)
+_OF_ONESELF = re.compile(r"\b(?:I|we|me|us|myself|ourselves)\b|\b(?:my|our)\b.*\b(?:my|our)\b", re.IGNORECASE)
+"""One's sister signs one's papers, too."""
+
+
+def _is_said_of_another(proposal: MemoryOperation, evidence: Evidence) -> Verdict | None:
+    """ "My sister moved to Lisbon" says nothing of where the speaker lives."""
+    text = proposal.text or ""
+    if evidence.message is None or not text.startswith(f"{evidence.speaker} "):
+        return None
+    span = quoted(evidence.message, text)
+    sentence = span.of(evidence.message) if span is not None else ""
+    other = _OF_ANOTHER.match(sentence)
+    if other is None or _OF_ONESELF.search(sentence) or words.content(other["who"]) <= words.content(text):
+        return None
+    return _held(f"the message says this of your {other['who'].lower()}")
 
 
 def _is_unsupported(proposal: MemoryOperation, evidence: Evidence) -> Verdict | None:
@@ -249,8 +280,10 @@ _RULES: Sequence[Rule] = (
     _was_asked_not_to,
     _was_forgotten,
     _is_reworded,
+    _was_decided_on_what_has_changed,
     _retires_many,
     _is_about_another,
+    _is_said_of_another,
     _is_pasted,
     _comes_back,
     _is_unsupported,

@@ -51,7 +51,7 @@ def test_what_is_not_whole_becomes_no_backup(tmp_path: Path) -> None:
         good = bank.back_up()
     database = Database(tmp_path / "recollect.db")
     with pytest.raises(DatabaseDamaged, match=r"is not whole \(row 3 missing from index\)"):
-        backups.make(database, check=lambda _: ["row 3 missing from index"])
+        backups.make(database, check=lambda *_: ["row 3 missing from index"])
     database.close()
     assert backups.all_of(tmp_path / "recollect.db") == [good]
     assert [path.name for path in good.parent.iterdir()] == [good.name]

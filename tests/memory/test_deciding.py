@@ -62,6 +62,11 @@ def test_what_cannot_be_is_rejected(proposal: MemoryOperation, evidence: Evidenc
             "the message does not speak of memory 1",
         ),
         (adding("User has a dog named Rex."), replace(SCOUT, target=None), "the message says nothing of “Rex”"),
+        (
+            adding("User lives in Lisbon."),
+            Evidence(message="Guess what! My sister Emma moved to Lisbon."),
+            "the message says this of your sister",
+        ),
         (adding("User is 31 years old."), Evidence(message="I had my birthday."), "the message says nothing of “31”"),
         (adding("User plays chess."), Evidence(message="What a lovely morning!"), "the message does not say this"),
         (adding("User has a dog."), Evidence(message="> I have a dog\nIs that true?"), "it comes from a pasted text"),
@@ -92,6 +97,20 @@ def test_the_user_is_held_back_by_nothing_but_what_is_impossible() -> None:
 def test_what_was_said_just_before_counts_as_said() -> None:
     evidence = Evidence(message="She is called Mia.", context=("User: I have a new niece.",))
     assert decide(adding("User has a niece named Mia."), evidence) == APPLIED
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("User has a sister named Emma.", "My sister Emma moved to Lisbon."),
+        ("User's sister Emma lives in Lisbon.", "My sister Emma moved to Lisbon."),
+        ("User lives in Lisbon.", "My sister and I moved to Lisbon."),
+        ("User lives in Lisbon.", "Lisbon suits me. My sister visits often."),
+        ("User visits Lisbon in May.", "My boss signed off my days in Lisbon: May!"),
+    ],
+)
+def test_what_is_said_of_a_sister_may_say_something_of_the_user(text: str, message: str) -> None:
+    assert decide(adding(text), Evidence(message=message)) == APPLIED
 
 
 def test_names_are_supported_by_the_memory_that_changes() -> None:

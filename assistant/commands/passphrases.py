@@ -1,0 +1,45 @@
+"""Passphrases of encrypted banks: from the environment, or asked for in the terminal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+
+from assistant.errors import InputError, Locked
+from assistant.memory import encryption
+from assistant.memory.encryption import Key
+from assistant.paths import Paths
+
+PASSPHRASE_VARIABLE = "RECOLLECT_PASSPHRASE"
+ATTEMPTS = 3
+
+
+def key_of(paths: Paths) -> Key | None:
+    """The key of the bank in the data folder; None if it is a plain file, or none yet. Raises Locked."""
+    path = paths.database
+    if not encryption.is_encrypted(path):
+        return None
+    if passphrase := os.environ.get(PASSPHRASE_VARIABLE):
+        return Key.checked(path, passphrase)
+    if not sys.stdin.isatty():
+        raise encryption.locked(path)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return Key.checked(path, getpass.getpass("Passphrase: "))
+        except Locked as error:
+            print(error.message, file=sys.stderr)
+    return Key.checked(path, getpass.getpass("Passphrase: "))
+
+
+def new_passphrase() -> str:
+    """One that the user gives twice, or a script in the first line of standard input. Raises InputError."""
+    if sys.stdin.isatty():
+        passphrase = getpass.getpass("New passphrase: ")
+        if passphrase != getpass.getpass("Once more: "):
+            raise InputError("The two are not the same.", "Nothing was changed; try again.")
+    else:
+        passphrase = sys.stdin.readline().rstrip("\n")
+    if not passphrase:
+        raise InputError("An empty passphrase protects nothing.", "Nothing was changed; give another one.")
+    return passphrase
