@@ -1,0 +1,71 @@
+"""Searching a bank, and making the vectors that it is searched by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assistant.memory import search
+from assistant.memory.bank.opened import OpenedBank
+from assistant.memory.records import ANY_TIME, Embedder, Hit, ItemKind, Times
+
+TEXT_ONLY = "text"
+TEXT_AND_MEANING = "text and meaning"
+
+
+class Finding(OpenedBank):
+    """The part of the MemoryBank for finding it again."""
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What makes vectors of queries and of what is to be found; without one, search is by text."""
+        return self._embedding.embedder
+
+    @embedder.setter
+    def embedder(self, embedder: Embedder | None) -> None:
+        self._embedding.embedder = embedder
+
+    @property
+    def successor(self) -> Embedder | None:
+        """The embedder that takes over as soon as all its vectors are made, and that one's go; until then none does."""
+        return self._embedding.successor
+
+    @successor.setter
+    def successor(self, successor: Embedder | None) -> None:
+        self._embedding.successor = successor
+
+    @property
+    def search_mode(self) -> str:
+        """ "text and meaning", or "text" while there is no working embedder."""
+        return TEXT_AND_MEANING if self._embedding.works else TEXT_ONLY
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 8,
+        kinds: Sequence[str] = (ItemKind.MEMORY,),
+        floor: bool = True,
+        when: Times = ANY_TIME,
+    ) -> list[Hit]:
+        """What has to do with `query`, best first; nothing, if nothing has.
+
+        `floor=False` fills up to `limit`, for a reader that chooses by itself: of the memories that answer a question,
+        the floor loses 7 in 100.
+        """
+        wanted = [ItemKind(kind) for kind in kinds]
+        vector = self._embedding.query(query)
+        with self._database.read() as connection:
+            return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor, when=when)
+
+    def index_all(self) -> None:
+        """Makes vectors for all that has none. Raises EngineError if the embedder fails."""
+        while self.index_pending():
+            pass
+
+    def index_pending(self, batch: int = 32) -> int:
+        """Makes vectors for up to `batch` memories and messages that have none, and says for how many; 0 if all do.
+
+        With a `successor`, it is made ready next, and then takes over. Other threads may use the bank meanwhile. Raises
+        EngineError if the embedder fails.
+        """
+        return self._embedding.make_some(batch)

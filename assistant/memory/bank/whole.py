@@ -1,0 +1,85 @@
+"""The whole bank: opening and closing it, and taking copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from assistant.errors import StorageError
+from assistant.memory import backups, indexes, jobs, schema, tombstones, transfer
+from assistant.memory.bank.conversing import Conversing
+from assistant.memory.bank.finding import Finding
+from assistant.memory.bank.queueing import Queueing
+from assistant.memory.bank.remembering import Remembering
+from assistant.memory.database import BUSY_TIMEOUT, Database
+from assistant.memory.encryption import Key
+from assistant.memory.records import Embedder
+from assistant.paths import Paths
+
+
+class MemoryBank(Conversing, Remembering, Queueing, Finding):
+    """What is remembered, and the only way to it. `embedder` may be set later, when there is one."""
+
+    @classmethod
+    def open(
+        cls,
+        where: Paths | Path,
+        embedder: Embedder | None = None,
+        *,
+        key: Key | None = None,
+        busy_timeout: float = BUSY_TIMEOUT,
+    ) -> MemoryBank:
+        """Opens the bank in a data folder or a file, making it or bringing it up to date if need be.
+
+        An encrypted one needs its `key`. `busy_timeout`: seconds to wait for another process. Raises Locked,
+        DatabaseTooNew or another StorageError.
+        """
+        path = where.database if isinstance(where, Paths) else where
+        database = Database(path, key=key, busy_timeout=busy_timeout)
+        try:
+            schema.migrate(database)
+            _bring_up_to_date(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, embedder)
+
+    def close(self) -> None:
+        """Puts back unfinished jobs and closes the file. Closing twice is fine."""
+        try:
+            with self._database.write() as connection:
+                jobs.release_all(connection, self._owner)
+        except StorageError:
+            pass  # They are taken back from us once this process is gone.
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def export_lines(self) -> Iterator[str]:
+        """The whole bank as JSON lines, as `transfer.restore` reads them. Holds up writing until all are read."""
+        with self._database.read() as connection:
+            yield from transfer.lines(connection)
+
+    def back_up(self) -> Path:
+        """Makes a checked copy of the database beside it, and lets the oldest one go. Raises StorageError."""
+        return backups.make(self._database)
+
+    def back_up_if_due(self) -> Path | None:
+        """Makes a backup if the newest one is older than a day. Raises StorageError."""
+        return self.back_up() if backups.is_due(self._database.path) else None
+
+
+def _bring_up_to_date(database: Database) -> None:
+    """Makes anew what depends on how this program takes a text apart, if another version took it apart differently."""
+    with database.read() as connection:
+        is_current = indexes.is_current(connection)
+    if not is_current:
+        with database.write() as connection:
+            indexes.rebuild(connection)
+            tombstones.renew(connection)
