@@ -133,6 +133,12 @@ def _backup(args: argparse.Namespace, _: OpenModels | None) -> None:
     keeping.back_up(args)
 
 
+def _restore(args: argparse.Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import keeping
+
+    keeping.restore(args)
+
+
 def _encrypt(args: argparse.Namespace, _: OpenModels | None) -> None:
     from assistant.commands import keeping
 
@@ -265,6 +271,9 @@ def _add_keeping(commands: _Commands) -> None:
     export.set_defaults(run=_export)
     backup = _add(commands, "backup", "make a checked copy of the bank beside it")
     backup.set_defaults(run=_backup)
+    restore = _add(commands, "restore", "put a backup in the bank's place, and keep what was there")
+    restore.add_argument("file", nargs="?", type=Path, metavar="FILE", help="which one (the newest)")
+    restore.set_defaults(run=_restore)
     encrypt = _add(commands, "encrypt", "let only a passphrase open the bank, or change the passphrase")
     encrypt.set_defaults(run=_encrypt)
     decrypt = _add(commands, "decrypt", "make the bank a plain file again")

@@ -194,8 +194,15 @@ def test_the_doctor_names_a_backup_for_a_damaged_file_and_leaves_the_file_alone(
     path.write_bytes(content)
     code, out, _ = run(capsys, "doctor", "--rebuild")
     assert code == 4
-    assert f"(put {backup} in its place)" in out
+    assert f"(`recollect restore` puts {backup} in its place)" in out
     assert path.read_bytes() == content
+    code, _, note = run(capsys, "restore")
+    assert code == 0
+    [aside] = path.parent.glob("recollect.db.replaced-*Z")
+    assert note == f"The bank is that of {backup}.\nWhat was there before is {aside}.\n"
+    assert aside.read_bytes() == content
+    with MemoryBank.open(path) as restored:
+        assert [memory.text for memory in restored.memories()] == [BOTH]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -208,6 +215,42 @@ def test_a_doctor_that_is_killed_by_what_it_finds_says_so(
     code, out, _ = run(capsys, "doctor")
     assert code == 4
     assert out.startswith("file: the check ended with status -11 (")
+
+
+def test_a_backup_is_put_in_the_place_of_a_bank_that_is_whole_and_nobody_has_open(
+    bank: MemoryBank, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = bank.back_up()
+    bank.add("User plays chess.")
+    monkeypatch.setattr("assistant.memory.database.Database.__init__.__kwdefaults__", {"key": None, "busy_timeout": 0})
+    code, _, note = run(capsys, "restore", backup)
+    assert code == 4
+    assert "Another process" in note
+    bank.close()
+    code, out, _ = run(capsys, "restore", backup, "--json")
+    assert code == 0
+    with MemoryBank.open(Paths(data)) as restored:
+        assert [memory.text for memory in restored.memories()] == [BOTH]
+    with MemoryBank.open(Path(json.loads(out)["replaced"])) as replaced:
+        assert [memory.text for memory in replaced.memories()] == [BOTH, "User plays chess."]
+        replaced.add("User lives in Oslo.")
+    with MemoryBank.open(Paths(data)) as restored:
+        restored.forget(1, purge=True)
+    assert list(data.glob("*.replaced-*")) == []
+
+
+def test_a_backup_that_is_not_whole_replaces_nothing(
+    bank: MemoryBank, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "restore")[2] == f"recollect: There is no backup in {data / 'backups'}.\n"
+    backup = bank.back_up()
+    bank.close()
+    backup.write_bytes(backup.read_bytes()[:8192])
+    code, _, note = run(capsys, "restore")
+    assert code == 4
+    assert f"The backup {backup} is not whole" in note
+    with MemoryBank.open(Paths(data)) as same:
+        assert [memory.text for memory in same.memories()] == [BOTH]
 
 
 def test_the_doctor_needs_a_bank(capsys: pytest.CaptureFixture[str], data: Path) -> None:

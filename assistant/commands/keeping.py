@@ -68,6 +68,21 @@ def back_up(args: argparse.Namespace) -> None:
         output.print_data(str(path))
 
 
+def restore(args: argparse.Namespace) -> None:
+    """Puts a backup in the bank's place, the newest if none is named, and keeps what was there."""
+    paths = data_folder()
+    backup: Path | None = args.file or next(iter(backups.all_of(paths.database)), None)
+    if backup is None:
+        raise InputError(f"There is no backup in {backups.folder_of(paths.database)}.")
+    aside = backups.restore(paths.database, backup, key_of(paths, backup))
+    if args.json:
+        output.print_json({"restored": str(backup), "replaced": str(aside) if aside is not None else None})
+        return
+    output.print_note(f"The bank is that of {backup}.")
+    if aside is not None:
+        output.print_note(f"What was there before is {aside}.")
+
+
 def encrypt(args: argparse.Namespace) -> None:
     """Encrypts the bank and its backups, or changes their passphrase."""
     paths = data_folder()
@@ -115,7 +130,11 @@ def doctor(args: argparse.Namespace) -> None:
 
 def _where_backups_are(paths: Paths) -> str:
     newest = next(iter(backups.all_of(paths.database)), None)
-    return f"put {newest} in its place" if newest is not None else "there is no backup to put in its place"
+    return (
+        f"`recollect restore` puts {newest} in its place"
+        if newest is not None
+        else "there is no backup to put in its place"
+    )
 
 
 def _asked_of_a_child(paths: Paths, rebuild: bool) -> list[dict[str, object]]:

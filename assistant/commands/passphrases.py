@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from pathlib import Path
 
 from assistant.errors import InputError, Locked
 from assistant.memory import encryption
@@ -15,9 +16,9 @@ PASSPHRASE_VARIABLE = "RECOLLECT_PASSPHRASE"
 ATTEMPTS = 3
 
 
-def key_of(paths: Paths) -> Key | None:
-    """The key of the bank in the data folder; None if it is a plain file, or none yet. Raises Locked."""
-    path = paths.database
+def key_of(paths: Paths, backup: Path | None = None) -> Key | None:
+    """The key of the bank in the data folder, or of a backup; None if it is a plain file, or none yet. Raises Locked."""
+    path = backup or paths.database
     if not encryption.is_encrypted(path):
         return None
     if passphrase := os.environ.get(PASSPHRASE_VARIABLE):

@@ -11,14 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from assistant.errors import DatabaseDamaged
-from assistant.memory import times
+from assistant.errors import DatabaseDamaged, Locked
+from assistant.memory import schema, times
 from assistant.memory.database import Database, problems, put_on_disk
 from assistant.memory.encryption import Key
 from assistant.paths import make_private_folder
 
 KEPT = 7
 """How many backups are kept."""
+REPLACED = ".replaced-"
+"""Stands in the name of a database that a backup has replaced."""
 EVERY = timedelta(days=1)
 _NAME = re.compile(r"recollect-(\d{8}T\d{6})Z\.db")
 
@@ -34,6 +36,12 @@ def all_of(database: Path) -> list[Path]:
     return sorted(found, reverse=True)
 
 
+def all_copies(database: Path) -> list[Path]:
+    """Every copy that was ever made of a database: backups, and what migrations and restoring have left beside it."""
+    replaced = database.parent.glob(f"{database.name}{REPLACED}*")
+    return [*folder_of(database).glob("recollect-*"), *schema.earlier_copies(database), *replaced]
+
+
 def made_at(backup: Path) -> datetime:
     """When a backup was made, as its name says."""
     match = _NAME.fullmatch(backup.name)
@@ -45,6 +53,36 @@ def is_due(database: Path) -> bool:
     """Whether the newest backup is older than a day, or there is none. One that comes from the future is old, too."""
     newest = next(iter(all_of(database)), None)
     return newest is None or not timedelta() <= times.now() - made_at(newest) < EVERY
+
+
+def restore(path: Path, backup: Path, key: Key | None) -> Path | None:
+    """Puts a copy of `backup` in the place of the database at `path`, and says where that one is now, if there was one.
+
+    Nobody else may have it open: raises DatabaseBusy then, DatabaseDamaged if the backup is not whole, or another
+    StorageError.
+    """
+    if found := problems(backup, key):
+        raise DatabaseDamaged(f"The backup {backup} is not whole ({found[0]}).", "Take an earlier one.")
+    aside = path.with_name(f"{path.name}{REPLACED}{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z")
+    replaces = path.exists()
+    source = Database(backup, key=key)
+    try:
+        if replaces:
+            _set_aside(path, aside, key)
+        source.copy_to(path)
+    finally:
+        source.close()
+    return aside if replaces else None
+
+
+def _set_aside(path: Path, aside: Path, key: Key | None) -> None:
+    try:
+        Database(path, key=key).set_aside(aside)
+    except (DatabaseDamaged, Locked):  # It cannot be opened, by nobody else either. Its log may still help somebody.
+        for end in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + end)
+            if file.exists():
+                file.replace(aside.with_name(aside.name + end))
 
 
 def make(database: Database, check: Callable[[Path, Key | None], list[str]] = problems) -> Path:

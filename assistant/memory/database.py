@@ -153,6 +153,18 @@ class Database:
             # What is left of the old file's journal is of no use, and may hold what is to be hidden.
             self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
 
+    def set_aside(self, path: Path) -> None:
+        """Renames the file to `path`, its log within it, and closes it. Nobody else may have it open.
+
+        Raises DatabaseBusy then, or another StorageError.
+        """
+        with self._lock, self._told():
+            try:
+                self._take_for_oneself()
+                self.path.replace(path)
+            finally:
+                self._connection.close()
+
     def _take_for_oneself(self) -> None:
         """Ends the log: one that outlived the file it belongs to would be read into the new one."""
         self._connection.pragma("locking_mode", "exclusive")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assistant.memory import backups, schema
+from assistant.memory import backups
 from assistant.memory.database import Database
 from assistant.memory.encryption import Key
 
@@ -22,7 +22,7 @@ def change_key(path: Path, before: Key | None, after: Key | None) -> None:
     database = Database(path, key=after)
     try:
         database.prepare_to_write()
-        database.delete([*schema.earlier_copies(path), *backups.all_of(path)])
+        database.delete(backups.all_copies(path))
         backups.make(database)
     finally:
         database.close()

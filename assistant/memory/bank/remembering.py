@@ -14,7 +14,6 @@ from assistant.memory import (
     journal,
     memories,
     review,
-    schema,
     settings,
     times,
     tombstones,
@@ -138,9 +137,8 @@ class Remembering(OpenedBank):
                 return forgetting.forget(connection, memory_id)
             operation = forgetting.purge(connection, memory_id)
         self._database.empty_log()
-        old = [*schema.earlier_copies(self._database.path), *backups.all_of(self._database.path)]
-        self._database.delete(old)
-        if old:
+        if old := backups.all_copies(self._database.path):
+            self._database.delete(old)
             backups.make(self._database)
         return operation
 
