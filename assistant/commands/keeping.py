@@ -130,11 +130,9 @@ def doctor(args: argparse.Namespace) -> None:
 
 def _where_backups_are(paths: Paths) -> str:
     newest = next(iter(backups.all_of(paths.database)), None)
-    return (
-        f"`recollect restore` puts {newest} in its place"
-        if newest is not None
-        else "there is no backup to put in its place"
-    )
+    if newest is None:
+        return "there is no backup to put in its place"
+    return f"`recollect restore` puts {newest} in its place"
 
 
 def _asked_of_a_child(paths: Paths, rebuild: bool) -> list[dict[str, object]]:

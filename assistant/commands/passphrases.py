@@ -17,7 +17,7 @@ ATTEMPTS = 3
 
 
 def key_of(paths: Paths, backup: Path | None = None) -> Key | None:
-    """The key of the bank in the data folder, or of a backup; None if it is a plain file, or none yet. Raises Locked."""
+    """The key of the bank in the data folder, or of a backup; None if that is a plain file, or none. Raises Locked."""
     path = backup or paths.database
     if not encryption.is_encrypted(path):
         return None
