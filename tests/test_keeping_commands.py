@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -119,6 +120,9 @@ def test_the_journal_names_the_model_and_the_sentence_it_rests_on(
     _, out, _ = run(capsys, "memory", "show", "1", "--json")
     [first, _] = json.loads(out)["operations"]
     assert (first["model"], first["quote"]) == ("tiny", "I have a dog, Buddy.")
+    _, out, _ = run(capsys, "memory", "show", "1")
+    assert f" by manager (tiny): remembered: {BUDDY} (recollect memory undo 1)\n" in out
+    assert "\n         because of: I have a dog, Buddy.\n" in out
 
 
 def test_what_was_undone_is_done_again_in_another_process(bank: MemoryBank, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,3 +263,62 @@ def test_the_doctor_needs_a_bank(capsys: pytest.CaptureFixture[str], data: Path)
         2,
         f"recollect: There is no bank at {data / 'recollect.db'}.\n  It comes with the first message.\n",
     )
+
+
+def with_passphrase(monkeypatch: pytest.MonkeyPatch, said: str, passphrase: str | None = None) -> None:
+    """Standard input says `said`, and the environment has `passphrase`."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(said))
+    if passphrase is None:
+        monkeypatch.delenv("RECOLLECT_PASSPHRASE", raising=False)
+    else:
+        monkeypatch.setenv("RECOLLECT_PASSPHRASE", passphrase)
+
+
+def test_an_encrypted_bank_opens_by_its_passphrase_for_every_command(
+    bank: MemoryBank, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.close()
+    with_passphrase(monkeypatch, "correct horse\n")
+    assert run(capsys, "encrypt") == (0, "", "The bank is encrypted.\n")
+    with_passphrase(monkeypatch, "")
+    locked = f"recollect: {data / 'recollect.db'} is encrypted.\n"
+    for command in (("memory", "list"), ("doctor",), ("backup",), ("export",), ("decrypt",)):
+        code, out, note = run(capsys, *command)
+        assert (code, out) == (4, "")
+        assert note.startswith(locked)
+    with_passphrase(monkeypatch, "", "wrong")
+    assert run(capsys, "memory", "list")[2].startswith(f"recollect: This passphrase does not open {data}")
+    with_passphrase(monkeypatch, "", "correct horse")
+    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  {BOTH}\n"
+    assert run(capsys, "doctor") == (0, "", "The bank is whole.\n")
+    assert run(capsys, "backup")[0] == 0
+    with_passphrase(monkeypatch, "battery staple\n", "correct horse")
+    assert run(capsys, "encrypt")[0] == 0
+    with_passphrase(monkeypatch, "", "battery staple")
+    assert run(capsys, "decrypt", "--json") == (0, '{\n  "encrypted": false\n}\n', "")
+    with_passphrase(monkeypatch, "")
+    assert run(capsys, "memory", "list")[0] == 0
+    assert run(capsys, "decrypt")[2] == "recollect: The bank is not encrypted.\n"
+
+
+def test_an_empty_passphrase_is_refused(
+    bank: MemoryBank, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.close()
+    with_passphrase(monkeypatch, "\n")
+    code, _, note = run(capsys, "encrypt")
+    assert (code, note.splitlines()[0]) == (2, "recollect: An empty passphrase protects nothing.")
+    assert (data / "recollect.db").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_passphrase_is_asked_for_three_times_in_a_terminal(
+    bank: MemoryBank, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.close()
+    with_passphrase(monkeypatch, "correct horse\n")
+    run(capsys, "encrypt")
+    answers = iter(["wrong", "worse", "correct horse", "wrong", "wrong", "wrong"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(answers))
+    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  {BOTH}\n"
+    assert run(capsys, "memory", "list")[0] == 4

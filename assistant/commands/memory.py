@@ -81,8 +81,11 @@ def show(args: argparse.Namespace) -> None:
     if source is not None:
         output.print_data(f"       said {source.created_at:%Y-%m-%d %H:%M}: {shortened(source.text)}")
     for operation in journal:
-        by = f"{operation.created_at.astimezone():%Y-%m-%d %H:%M} by {operation.actor}"
+        who = f"{operation.actor} ({operation.model})" if operation.model is not None else operation.actor
+        by = f"{operation.created_at.astimezone():%Y-%m-%d %H:%M} by {who}"
         output.print_data(f"       {by}: {operation_line(operation)}")
+        if operation.quote is not None:
+            output.print_data(f"         because of: {shortened(operation.quote)}")
 
 
 def search(args: argparse.Namespace, open_models: OpenModels) -> None:

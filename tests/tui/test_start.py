@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.memory import backups
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.lane import Lane
@@ -145,3 +146,30 @@ def test_a_lane_that_is_closed_may_drop_what_has_not_begun() -> None:
     go.set()
     lane.join(60)
     assert done == [1]
+
+
+@pytest.mark.asyncio
+async def test_a_start_makes_the_backup_of_the_day(tmp_path: Path) -> None:
+    path = tmp_path / "recollect.db"
+    with MemoryBank.open(path) as bank:
+        bank.add("User has a cat.")
+    for _ in range(2):
+        app = RecollectApp(
+            lambda: ScriptedEngine(ScriptedGenerator()), lambda embedder: MemoryBank.open(path, embedder)
+        )
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: len(backups.all_of(path)) == 1)
+    with MemoryBank.open(backups.all_of(path)[0]) as copy:
+        assert [memory.text for memory in copy.memories()] == ["User has a cat."]
+
+
+@pytest.mark.asyncio
+async def test_a_backup_that_cannot_be_made_is_told_and_the_chat_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "recollect.db"
+    (tmp_path / "backups").write_text("in the way")
+    script = ScriptedGenerator(answer=["Memories: none\nAnswer: Here I am."], default_manager="NOOP")
+    app = RecollectApp(lambda: ScriptedEngine(script), lambda embedder: MemoryBank.open(path, embedder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "a file is in the way")
+        await say(pilot, "Are you there?")
+        await sees(pilot, "Here I am.")
