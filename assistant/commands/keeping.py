@@ -55,6 +55,8 @@ def _write(path: Path, lines: Iterator[str]) -> int:
         partial.replace(path)
     except OSError as error:
         raise NotWritable(f"{path} cannot be written ({error.strerror}).", "Name another file.") from error
+    finally:
+        partial.unlink(missing_ok=True)
     return count
 
 

@@ -7,13 +7,14 @@ newest one stays. Knows nothing of what is stored.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from assistant.errors import DatabaseDamaged, Locked
 from assistant.memory import schema, times
-from assistant.memory.database import Database, problems, put_on_disk
+from assistant.memory.database import PARTIAL, Database, problems, put_on_disk
 from assistant.memory.encryption import Key
 from assistant.paths import make_private_folder
 
@@ -37,9 +38,9 @@ def all_of(database: Path) -> list[Path]:
 
 
 def all_copies(database: Path) -> list[Path]:
-    """Every copy that was ever made of a database: backups, and what migrations and restoring have left beside it."""
-    replaced = database.parent.glob(f"{database.name}{REPLACED}*")
-    return [*folder_of(database).glob("recollect-*"), *schema.earlier_copies(database), *replaced]
+    """Every copy that was ever made of a database: backups, and what migrations, restoring and kills left beside it."""
+    beside = [path for mark in (f"{REPLACED}*", f".*{PARTIAL}*") for path in database.parent.glob(database.name + mark)]
+    return [*folder_of(database).glob("recollect-*"), *schema.earlier_copies(database), *beside]
 
 
 def made_at(backup: Path) -> datetime:
@@ -50,9 +51,9 @@ def made_at(backup: Path) -> datetime:
 
 
 def is_due(database: Path) -> bool:
-    """Whether the newest backup is older than a day, or there is none. One that comes from the future is old, too."""
-    newest = next(iter(all_of(database)), None)
-    return newest is None or not timedelta() <= times.now() - made_at(newest) < EVERY
+    """Whether there is no backup of the last day. One that comes from the future says nothing."""
+    now = times.now()
+    return not any(timedelta() <= now - made_at(backup) < EVERY for backup in all_of(database))
 
 
 def restore(path: Path, backup: Path, key: Key | None) -> Path | None:
@@ -93,9 +94,8 @@ def make(database: Database, check: Callable[[Path, Key | None], list[str]] = pr
     folder = folder_of(database.path)
     make_private_folder(folder)
     backup = folder / f"recollect-{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z.db"
-    unchecked = backup.with_suffix(".unchecked")
-    # A connection of its own, or whoever shares that one would have to wait.
-    source = Database(database.path, key=database.key)
+    unchecked = backup.with_suffix(f".{secrets.token_hex(4)}.unchecked")  # Others may make one in this second.
+    source = database.another()
     try:
         source.copy_to(unchecked)
     finally:
@@ -110,5 +110,11 @@ def make(database: Database, check: Callable[[Path, Key | None], list[str]] = pr
     put_on_disk(unchecked)
     unchecked.replace(backup)
     put_on_disk(folder)
-    database.delete(all_of(database.path)[KEPT:])
+    database.delete(_oldest_first(database.path)[:-KEPT])
     return backup
+
+
+def _oldest_first(database: Path) -> list[Path]:
+    """The backups of a database in the order in which they are let go: those from the future first."""
+    now = times.now()
+    return sorted(all_of(database), key=lambda backup: (made_at(backup) <= now, made_at(backup)))

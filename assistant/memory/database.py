@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import secrets
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -29,6 +30,8 @@ from assistant.paths import make_private_folder
 
 BUSY_TIMEOUT = 5.0
 """Seconds that we wait for another process to finish its transaction."""
+PARTIAL = ".partial"
+"""Ends the name of a file that is not whole yet."""
 CACHE_KIB = 32_000
 """As much as the signs of 300,000 vectors, so that a search reads and decrypts them once. Taken as it is needed."""
 
@@ -43,12 +46,11 @@ class Database:
         """
         self.path = path
         self.key = key
+        self._busy_timeout = busy_timeout
         self._lock = threading.RLock()
         make_private_folder(path.parent)
         with self._told():
             _make_private_file(path)
-            if key is None and encryption.is_encrypted(path):
-                raise encryption.locked(path)
             # As a URI, because what is written anew under a key is named by one.
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
             self._connection = apsw.Connection(str(path), flags=flags)
@@ -61,8 +63,7 @@ class Database:
     def _set_up(self, busy_timeout: float) -> None:
         connection = self._connection
         connection.set_busy_timeout(round(busy_timeout * 1000))
-        if self.key is not None:
-            encryption.unlock(connection, self.key, self.path)
+        _unlock(connection, self.key, self.path)
         connection.execute("PRAGMA foreign_keys = ON")
         # What is deleted is overwritten with zeros, or a purged text would stay on free pages.
         connection.execute("PRAGMA secure_delete = ON")
@@ -77,9 +78,18 @@ class Database:
         with self._lock, self._told():
             if self._connection.pragma("journal_mode") != "wal":
                 self._connection.pragma("journal_mode", "wal")
-        # A file that cannot be written opens well, and fails at the first write: find out now.
+            # What cannot be written opens well, and fails at the first write: find out now.
+            if self._connection.readonly("main"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            for file in _beside(self.path):
+                if file.exists() and not os.access(file, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with self.write():
             pass
+
+    def another(self) -> Database:
+        """A second connection to the same file, for what takes long: nobody waits for it who uses this one."""
+        return Database(self.path, key=self.key, busy_timeout=self._busy_timeout)
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
@@ -113,21 +123,16 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """Writes a copy of the database to `path`, whole or not at all. Raises StorageError."""
-        partial = path.with_name(path.name + ".partial")
-        with self._lock, self._told():
-            partial.unlink(missing_ok=True)
-            _make_private_file(partial)
+        with self._lock, self._told(), _partial(path) as partial:
             target = apsw.Connection(str(partial))
             try:
-                if self.key is not None:
-                    encryption.unlock(target, self.key, partial)
+                _unlock(target, self.key, partial)
                 with target.backup("main", self._connection, "main") as backup:
                     backup.step()
                 # One file, that needs no log beside it to be read.
                 target.pragma("journal_mode", "delete")
             finally:
                 target.close()
-            partial.replace(path)
 
     def replace(self, key: Key | None) -> None:
         """Puts the same database under another key, or a plain one, in the place of this one, whole or not at all.
@@ -135,21 +140,17 @@ class Database:
         Nobody else may have it open, or DatabaseBusy is raised. This one is closed then. Raises StorageError.
         """
         encryption.ensure_available()
-        partial = self.path.with_name(self.path.name + ".partial")
         with self._lock, self._told():
-            partial.unlink(missing_ok=True)
-            _make_private_file(partial)
             try:
                 self._take_for_oneself()
-                self._connection.execute("VACUUM INTO ?", (encryption.address(partial, key),))
-                if found := problems(partial, key):
-                    raise DatabaseDamaged(f"A copy of {self.path} is not whole ({found[0]}).", "Nothing was changed.")
-                put_on_disk(partial)
-                partial.replace(self.path)
+                with _partial(self.path) as partial:
+                    self._connection.execute("VACUUM INTO ?", (encryption.address(partial, key),))
+                    if found := problems(partial, key):
+                        raise DatabaseDamaged(f"A copy of {self.path} is not whole ({found[0]}).", "It stays as it is.")
+                    put_on_disk(partial)
                 put_on_disk(self.path.parent)
             finally:
                 self._connection.close()
-                partial.unlink(missing_ok=True)
             # What is left of the old file's journal is of no use, and may hold what is to be hidden.
             self.path.with_name(self.path.name + "-journal").unlink(missing_ok=True)
 
@@ -219,8 +220,11 @@ def storage_error(error: apsw.Error | OSError, path: Path) -> StorageError:
             )
         case apsw.ConnectionClosedError():
             return StorageError(f"{path} was closed.", "Open it again.")
+    what = str(error)
+    if what == "not an error":  # It was another connection's.
+        what = str(apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0), "unknown"))
     return StorageError(
-        f"{path} could not be read or written ({error}).",
+        f"{path} could not be read or written ({what}).",
         "Check the disk and its free space, then try again; what was saved before is still there.",
     )
 
@@ -230,13 +234,10 @@ def problems(path: Path, key: Key | None = None) -> list[str]:
 
     Raises Locked if it is encrypted and `key` is missing or wrong.
     """
-    if key is None and encryption.is_encrypted(path):
-        raise encryption.locked(path)
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            if key is not None:
-                encryption.unlock(connection, key, path)
+            _unlock(connection, key, path)
             rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
             orphans = connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get
         finally:
@@ -256,9 +257,46 @@ def put_on_disk(path: Path) -> None:
         os.close(number)
 
 
+def _unlock(connection: apsw.Connection, key: Key | None, path: Path) -> None:
+    """Lets the connection read the file, if it takes a key. Raises Locked if that is missing or wrong."""
+    if key is not None:
+        encryption.unlock(connection, key, path)
+        return
+    try:
+        connection.pragma("schema_version")
+    except apsw.NotADBError:
+        if encryption.is_encrypted(path):
+            raise encryption.locked(path) from None
+        raise
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """A private file for what is to become the one at `path`: it gets that name once the block is left, or is deleted.
+
+    Its name is its own, as another process may be making the same.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        _make_private_file(partial)
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        for file in (partial, *_beside(partial)):
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> list[Path]:
+    """Where SQLite puts what does not stand in the database itself yet."""
+    return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
+
+
 def _make_private_file(path: Path) -> None:
-    # SQLite gives its log and shared memory the mode of the database, so the mode has to be right from the start.
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+    # SQLite gives its log and shared memory the mode of the database, so the mode has to be right from the start. A file
+    # that is there is left alone: closing it would let go of this process's locks on it, those of other connections too.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _load_vector_functions(connection: apsw.Connection) -> bool:

@@ -70,15 +70,16 @@ def rebuild(connection: apsw.Connection) -> None:
 
 def astray(connection: apsw.Connection) -> list[str]:
     """The indexes that do not agree with the tables: a row is missing, is there for nothing, or holds other words."""
-    found = [
-        table
-        for kind, table in TEXTS.items()
-        if not _is_whole(connection, table) or dict(_spaced(connection, kind)) != _held(connection, table)
-    ]
+    found = [table for kind, table in TEXTS.items() if dict(_spaced(connection, kind)) != _held(connection, table)]
     memories: Any = connection.execute(SOURCES[ItemKind.MEMORY])
     meanings: Any = connection.execute("SELECT memory_id, digest FROM memory_meaning")
     expected = {item_id: _digest(meaning) for item_id, text in memories if (meaning := words.meaning(text))}
     return found if expected == dict(meanings) else [*found, "memory_meaning"]
+
+
+def damaged(connection: apsw.Connection) -> list[str]:
+    """The full-text indexes that do not agree with themselves."""
+    return [table for table in TEXTS.values() if not _is_whole(connection, table)]
 
 
 def _put_words(connection: apsw.Connection, kind: ItemKind, item_id: int, text: str) -> None:

@@ -80,11 +80,13 @@ def saying(connection: apsw.Connection, text: str, status: MemoryStatus) -> list
 def as_of(connection: apsw.Connection, time: datetime) -> list[Memory]:
     """The memories that were active at `time`, as they stood then, oldest first."""
     rows = connection.execute(
-        f"SELECT {_VERSION_COLUMNS}, max(version)"
-        " FROM memory_version WHERE julianday(created_at) <= julianday(?) GROUP BY memory_id ORDER BY memory_id",
+        f"SELECT {_VERSION_COLUMNS}, created_at"
+        " FROM memory_version WHERE julianday(created_at) <= julianday(?) ORDER BY memory_id, version",
         (times.to_text(time),),
     )
-    return [memory for *row, _ in rows if (memory := from_row(tuple(row))).status is MemoryStatus.ACTIVE]
+    # SQLite's comparison is exact to a millisecond only.
+    then = {row[0]: tuple(row) for *row, since in rows if datetime.fromisoformat(since) <= time}
+    return [memory for row in then.values() if (memory := from_row(row)).status is MemoryStatus.ACTIVE]
 
 
 def history(connection: apsw.Connection, memory_id: int) -> list[MemoryVersion]:

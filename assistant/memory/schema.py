@@ -202,11 +202,15 @@ def migrate(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
     database.prepare_to_write()
     if version == len(migrations):
         return
-    if version > 0:
-        database.copy_to(_copy_path(database.path, version))
     with database.write() as connection:
         # Read again: another process may have migrated it since.
         version = connection.pragma("user_version")
+        if 0 < version < len(migrations):
+            before = database.another()  # SQLite copies nothing by a connection that is writing.
+            try:
+                before.copy_to(_copy_path(database.path, version))
+            finally:
+                before.close()
         for script in migrations[version:]:
             connection.execute(script)
         connection.pragma("application_id", APPLICATION_ID)

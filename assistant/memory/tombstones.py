@@ -59,13 +59,13 @@ def renew(connection: apsw.Connection) -> None:
         " memory.version) FROM current_memory AS memory WHERE status = 'forgotten'"
     ).fetchall()
     for memory_id, text, operation_id in forgotten:
-        lift(connection, operation_id)
+        lift(connection, memory_id)
         lay(connection, memory_id, operation_id, text)
 
 
-def lift(connection: apsw.Connection, operation_id: int) -> None:
-    """Takes back the traces that an operation left, when it is undone."""
-    connection.execute("DELETE FROM tombstone WHERE operation_id = ?", (operation_id,))
+def lift(connection: apsw.Connection, memory_id: int) -> None:
+    """Takes back the traces of a memory, when it is forgotten no longer."""
+    connection.execute("DELETE FROM tombstone WHERE memory_id = ?", (memory_id,))
 
 
 def lift_for(connection: apsw.Connection, text: str) -> None:
@@ -85,7 +85,7 @@ def find(connection: apsw.Connection, text: str) -> Forgotten | None:
         " SELECT memory_id, created_at, 0 FROM tombstone_word"
         f" JOIN tombstone ON tombstone.id = tombstone_id WHERE trace IN ({marks}) AND words >= ?"
         " GROUP BY tombstone_id HAVING count(*) = words OR (words >= ? AND count(*) >= ? * words)"
-        ") ORDER BY whole DESC, created_at DESC LIMIT 1",
+        ") ORDER BY whole DESC, julianday(created_at) DESC LIMIT 1",
         (_digest(text, key), *traces, LEAST_WORDS, LEAST_WORDS_FOR_NEAR, NEAR),
     ).fetchone()
     if row is None:

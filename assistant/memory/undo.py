@@ -55,7 +55,9 @@ def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     written = journal.write(connection, entry)
     memories.write_version(connection, target.memory.id, version, before)
     _mark(connection, target.operation.id, undone=True)
-    tombstones.lift(connection, target.operation.id)
+    tombstones.lift(connection, target.memory.id)
+    if before.status is MemoryStatus.FORGOTTEN:
+        tombstones.lay(connection, target.memory.id, written.id, before.text)
     return written
 
 

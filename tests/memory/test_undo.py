@@ -139,3 +139,17 @@ def test_undoing_twice_by_number_and_unknown_numbers_are_refused(dogs: MemoryBan
 def test_an_empty_bank_has_nothing_to_undo(bank: MemoryBank) -> None:
     with pytest.raises(InputError, match=r"There is nothing to undo\."):
         bank.undo()
+
+
+def test_what_is_forgotten_again_by_a_redo_does_not_come_back(bank: MemoryBank) -> None:
+    bank.apply([adding("User has a dog.")], actor="manager", observed_at=NOON)
+    forgotten = bank.forget(1)
+    bank.undo(forgotten.id)
+    bank.redo(forgotten.id)
+    [again] = bank.apply([adding("User has a dog.")], actor="manager", observed_at=NOON)
+    assert again.reason == "you had this forgotten"
+    bank.undo(forgotten.id)
+    assert texts(bank) == ["User has a dog."]
+    bank.apply([deleting(1)], actor="manager", observed_at=NOON)
+    [again] = bank.apply([adding("User has a dog.")], actor="manager", observed_at=NOON)
+    assert again.reason == ""

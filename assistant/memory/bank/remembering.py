@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from assistant.errors import InputError
+from assistant.errors import InputError, StorageError
 from assistant.memory import (
     applying,
     backups,
@@ -129,18 +129,27 @@ class Remembering(OpenedBank):
         """Closes a memory; with `purge`, also wipes its text from the file, its log and its earlier copies for good.
 
         Struck out of messages is what they say of it, in the sentences that it came from or that were answered from it.
-        Raises NotFoundError; InputError if the memory is forgotten already; DatabaseBusy if another process keeps the
-        log from being emptied: the purge is done then, but has to be repeated to wipe the log as well.
+        Raises NotFoundError; InputError if the memory is forgotten already; another StorageError, such as DatabaseBusy, if
+        the log or a copy cannot be wiped: the memory is then, and the purge has to be repeated for the rest.
         """
         with self._database.write() as connection:
             if not purge:
                 return forgetting.forget(connection, memory_id)
             operation = forgetting.purge(connection, memory_id)
+        try:
+            self._wipe_copies()
+        except StorageError as error:
+            raise type(error)(
+                f"The memory is wiped, but not yet from the database's log and its copies: {error.message}",
+                f"Then do this again. {error.hint}".strip(),
+            ) from error
+        return operation
+
+    def _wipe_copies(self) -> None:
         self._database.empty_log()
         if old := backups.all_copies(self._database.path):
             self._database.delete(old)
             backups.make(self._database)
-        return operation
 
     def undo(self, operation_id: int | None = None) -> Operation:
         """Undoes that operation, or the newest that stands; undoing an undo by its id is redo.

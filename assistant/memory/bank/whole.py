@@ -62,9 +62,13 @@ class MemoryBank(Conversing, Remembering, Queueing, Finding):
         self.close()
 
     def export_lines(self) -> Iterator[str]:
-        """The whole bank as JSON lines, as `transfer.restore` reads them. Holds up writing until all are read."""
-        with self._database.read() as connection:
-            yield from transfer.lines(connection)
+        """The whole bank, as it is when the first is read, as JSON lines that `transfer.restore` reads."""
+        source = self._database.another()
+        try:
+            with source.read() as connection:
+                yield from transfer.lines(connection)
+        finally:
+            source.close()
 
     def back_up(self) -> Path:
         """Makes a checked copy of the database beside it, and lets the oldest one go. Raises StorageError."""
