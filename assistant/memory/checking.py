@@ -44,18 +44,15 @@ def check(database: Database) -> list[Finding]:
             " WHERE memory_id = memory.id AND memory_version.version = memory.version)"
         ).get
         broken = vectors.broken(connection)
-        astray = set(indexes.astray(connection))
+        astray = indexes.astray(connection)
     # FTS5 looks through its index by a statement that counts as writing, though it writes nothing.
     with database.write() as connection:
-        astray |= set(indexes.damaged(connection))
+        astray = list(dict.fromkeys([*astray, *indexes.damaged(connection)]))
     if orphaned:
         found.append(Finding(Ailment.VERSIONS, f"{orphaned} memories have no current version", False))
     if broken:
         found.append(Finding(Ailment.VECTORS, f"{len(broken)} vectors are broken or missing", True))
-    found += [
-        Finding(Ailment.TEXT_INDEX, f"the index {table} does not agree with its texts", True)
-        for table in sorted(astray)
-    ]
+    found += [Finding(Ailment.TEXT_INDEX, f"the index {table} does not agree with its texts", True) for table in astray]
     return found
 
 

@@ -293,8 +293,8 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _make_private_file(path: Path) -> None:
-    # SQLite gives its log and shared memory the mode of the database, so the mode has to be right from the start. A file
-    # that is there is left alone: closing it would let go of this process's locks on it, those of other connections too.
+    # SQLite gives its log and shared memory the mode of the database, so the mode has to be right from the start. One
+    # that is there is left alone: closing it would let go of this process's locks on it, other connections' as well.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
