@@ -119,7 +119,7 @@ def test_the_app_alone_requires_nothing_that_training_needs(installed: Path) -> 
     (metadata,) = installed.glob("*.dist-info/METADATA")
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata.read_text(), re.MULTILINE)
     assert required == [
-        "apsw",
+        "apsw-sqlite3mc",
         "gguf",
         "llama-cpp-python",
         "numpy",

@@ -129,7 +129,7 @@ class Remembering(OpenedBank):
         """Closes a memory; with `purge`, also wipes its text from the file, its log and its earlier copies for good.
 
         Struck out of messages is what they say of it, in the sentences that it came from or that were answered from it.
-        Raises NotFoundError; InputError if the memory is forgotten already; a StorageError, such as DatabaseBusy, if the
+        Raises NotFoundError; InputError if the memory is forgotten already; a StorageError such as DatabaseBusy if the
         log or a copy cannot be wiped: the memory is then, and the purge has to be repeated for the rest.
         """
         with self._database.write() as connection:
