@@ -88,11 +88,14 @@ def test_a_list_is_written_for_people_and_read_again(
     _, out, _ = run(capsys, "export", "--format", "markdown")
     assert out == f"# Memories\n\n- {BOTH} <!-- said 2026-03-01T12:00:00+02:00 -->\n"
     file = tmp_path / "list.md"
-    file.write_text(out + "* User plays chess.\n- User likes tea.\n- \n")
+    file.write_text(out + "* User plays chess.\n- User likes tea. <!-- said 2026-03-01T12:00:00+02:00 -->\n- \n")
     code, out, note = run(capsys, "import", file, "--format", "markdown")
-    assert (code, out) == (0, "2 of 3 items are remembered now that were not before.\n")
-    assert note == f"{BOTH}: Nothing was added: memory 1 already says this.\n"
-    assert [memory.text for memory in bank.memories()] == [BOTH, "User plays chess.", "User likes tea."]
+    assert (code, out) == (0, "1 of 3 items are remembered now that were not before.\n")
+    assert note == (
+        f"not done: remembered: {BOTH} (memory 1 already says this)\n"
+        "not done: remembered: User likes tea. (you had this forgotten)\n"
+    )
+    assert [memory.text for memory in bank.memories()] == [BOTH, "User plays chess."]
 
 
 def test_what_was_known_at_a_date_and_all_that_a_memory_ever_said(

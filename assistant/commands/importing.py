@@ -7,13 +7,14 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from assistant.agents.manager import MemoryManager
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, cancel_on_interrupt, data_folder, open_bank
-from assistant.commands.showing import memory_json
+from assistant.commands.showing import memory_json, operation_json, operation_line
 from assistant.conversation.chatgpt import read_chatgpt
 from assistant.conversation.claude import read_claude
 from assistant.conversation.importing import Importer, ImportProgress
@@ -23,6 +24,9 @@ from assistant.conversation.queue import ManagerQueue
 from assistant.conversation.recordings import RecordedConversation
 from assistant.errors import InputError, InterruptedByUser
 from assistant.memory import transfer
+from assistant.memory.bank import MemoryBank, Operation
+from assistant.memory.operations import Action, MemoryOperation, OperationStatus
+from assistant.memory.transfer import Listed
 
 BAR = 16
 
@@ -74,26 +78,31 @@ def _restore(args: argparse.Namespace) -> None:
 
 
 def _add_listed(args: argparse.Namespace) -> None:
-    """Remembers each item of a list as it stands; what is known already is passed over."""
+    """Remembers each item of a list as it stands; what is known already, or was forgotten, is passed over."""
     try:
         items = transfer.listed(args.file.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{args.file} cannot be read ({error.strerror}).", "Check the name of the file.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{args.file} is not UTF-8.", "Convert it to UTF-8 first.") from error
-    added, passed = [], []
     with open_bank(data_folder()) as bank:
-        for item in items:
-            try:
-                added.append(bank.add(item.text, observed_at=item.observed_at))
-            except InputError as error:
-                passed.append({"text": item.text, "reason": error.message})
+        done = [_add_item(bank, item) for item in items]
+        added = [bank.memory(o.memory_id) for o in done if o.status is OperationStatus.APPLIED and o.memory_id]
+    passed = [operation for operation in done if operation.status is not OperationStatus.APPLIED]
     if args.json:
-        output.print_json({"added": [memory_json(memory) for memory in added], "passed_over": passed})
+        left_out = [operation_json(operation) for operation in passed]
+        output.print_json({"added": [memory_json(memory) for memory in added], "passed_over": left_out})
         return
-    for item_passed in passed:
-        output.print_note(f"{item_passed['text']}: {item_passed['reason']}")
+    for operation in passed:
+        output.print_note(operation_line(operation))
     output.print_data(f"{len(added)} of {len(items)} items are remembered now that were not before.")
+
+
+def _add_item(bank: MemoryBank, item: Listed) -> Operation:
+    """What becomes of an item, which may come from an old list: the rules for proposals hold for it."""
+    proposal = MemoryOperation(Action.ADD, None, item.text)
+    [done] = bank.apply([proposal], actor="import", observed_at=item.observed_at or datetime.now().astimezone())
+    return done
 
 
 def _replay(

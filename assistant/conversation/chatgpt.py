@@ -1,4 +1,4 @@
-"""Reads `conversations.json` of an export of ChatGPT.
+"""Reads an export of ChatGPT: its archive, or the `conversations.json` in it.
 
 A list of `{title, create_time, current_node, mapping}`; `mapping` is a tree of `{id, parent, message}`, of which the
 branch that ends in `current_node` is the one last seen. A message has `author.role`, `create_time` in seconds since
@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_json, what_is_wrong
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_conversations, what_is_wrong
 from assistant.errors import InputError
 from assistant.memory.records import MessageRole
 
-_HINT = "It must be the conversations.json of an export of ChatGPT."
+_HINT = "It must be an export of ChatGPT, or the conversations.json in it."
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 
 
 def read_chatgpt(path: Path) -> list[RecordedConversation]:
     """Every conversation in which something is said, the earliest first. Raises InputError, saying what is wrong."""
-    content = read_json(path, _HINT)
+    content = read_conversations(path, _HINT)
     try:
         found = [_conversation(item) for item in content]
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""Reads `conversations.json` of an export of Claude.
+"""Reads an export of Claude: its archive, or the `conversations.json` in it.
 
 A list of `{uuid, name, created_at, chat_messages}`; a message has `uuid`, `sender` ("human" or "assistant"),
 `created_at` in ISO 8601, and its text in `text` or in the parts of `content` of type "text".
@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_json, what_is_wrong
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_conversations, what_is_wrong
 from assistant.errors import InputError
 from assistant.memory.records import MessageRole
 
-_HINT = "It must be the conversations.json of an export of Claude."
+_HINT = "It must be an export of Claude, or the conversations.json in it."
 _ROLES = {"human": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 
 
 def read_claude(path: Path) -> list[RecordedConversation]:
     """Every conversation in which something is said, the earliest first. Raises InputError, saying what is wrong."""
-    content = read_json(path, _HINT)
+    content = read_conversations(path, _HINT)
     try:
         found = [_conversation(item) for item in content]
     except (KeyError, TypeError, AttributeError, ValueError) as error:

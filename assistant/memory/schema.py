@@ -130,6 +130,7 @@ CREATE VIEW current_memory AS
 ALTER TABLE operation ADD COLUMN model TEXT;
 ALTER TABLE operation ADD COLUMN quote_begin INTEGER;
 ALTER TABLE operation ADD COLUMN quote_end INTEGER;
+CREATE INDEX operation_by_undone ON operation (undoes) WHERE undoes IS NOT NULL;
 
 CREATE TABLE setting (
     name TEXT PRIMARY KEY,

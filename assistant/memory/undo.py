@@ -80,11 +80,11 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
 def _newest_undo(connection: apsw.Connection) -> int:
     """The newest undo, not of an undo, of which the memory stands as it left it or can be walked back to that."""
     row = connection.execute(
-        "SELECT later.id FROM operation AS later JOIN operation AS undone_one ON undone_one.id = later.undoes"
-        " JOIN current_memory AS now ON now.id = later.memory_id"
-        " JOIN memory_version AS left ON left.memory_id = later.memory_id AND left.version = later.version"
-        " WHERE undone_one.undoes IS NULL AND NOT later.undone AND left.result_of IS now.result_of"
-        " AND now.status <> 'purged' ORDER BY later.id DESC LIMIT 1"
+        "SELECT later.id FROM operation AS later CROSS JOIN operation AS undone_one ON undone_one.id = later.undoes"
+        " CROSS JOIN current_memory AS now ON now.id = later.memory_id"
+        " CROSS JOIN memory_version AS left ON left.memory_id = later.memory_id AND left.version = later.version"
+        " WHERE later.undoes IS NOT NULL AND undone_one.undoes IS NULL AND NOT later.undone"
+        " AND left.result_of IS now.result_of AND now.status <> 'purged' ORDER BY later.id DESC LIMIT 1"
     ).fetchone()
     if row is None:
         raise InputError("There is nothing to redo.")
@@ -94,7 +94,9 @@ def _newest_undo(connection: apsw.Connection) -> int:
 def _newest(connection: apsw.Connection) -> int:
     """The newest operation that can be undone: what it did is how its memory now stands, and the past is not purged."""
     row = connection.execute(
-        "SELECT operation.id FROM operation JOIN current_memory ON current_memory.result_of = operation.id"
+        # Joined crosswise, so that the newest operations are looked at first, and seldom more than one of them.
+        "SELECT operation.id FROM operation CROSS JOIN current_memory"
+        " ON current_memory.id = operation.memory_id AND current_memory.result_of = operation.id"
         " LEFT JOIN memory_version AS before"
         " ON before.memory_id = operation.memory_id AND before.version = operation.version - 1"
         " WHERE NOT undone AND current_memory.status <> 'purged' AND coalesce(before.status, '') <> 'purged'"

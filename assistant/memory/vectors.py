@@ -31,6 +31,8 @@ SOURCES = {
     ItemKind.MESSAGE: "SELECT id, text FROM message WHERE state <> 'partial' AND text <> ''",
 }
 """What there is to be found of each kind."""
+_POSITIVE = bytes(ord("1") if 0 < byte < 128 else ord("0") for byte in range(256))
+"""Each int8 as the digit of its sign."""
 _TABLES = {ItemKind.MEMORY: "memory_vector", ItemKind.MESSAGE: "message_vector"}
 
 
@@ -224,9 +226,9 @@ def _compact(vector: bytes) -> tuple[bytes, bytes]:
     """
     numbers = _numbers(vector)
     stretch = 127 / max(map(abs, numbers))
-    small = [round(number * stretch) for number in numbers] + [0] * (-len(numbers) % 8)
-    bits = sum(1 << place for place, number in enumerate(small) if number > 0)
-    return bits.to_bytes(len(small) // 8, "little"), array("b", small).tobytes()
+    small = array("b", [round(number * stretch) for number in numbers] + [0] * (-len(numbers) % 8)).tobytes()
+    bits = int(small[::-1].translate(_POSITIVE), base=2)
+    return bits.to_bytes(len(small) // 8, "little"), small
 
 
 def _text(connection: apsw.Connection, kind: ItemKind, item_id: int) -> str | None:

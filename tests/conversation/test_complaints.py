@@ -343,3 +343,19 @@ def test_saving_a_message_waits_for_no_model(bank: MemoryBank) -> None:
     message = save_message(bank, "I have a dog, Buddy.", None)
     assert bank.message(message.id).text == "I have a dog, Buddy."
     assert bank.pending_jobs() == 1
+
+
+def test_nothing_goes_out(bank: MemoryBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telemetry was on by default."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr("socket.socket", refuse)
+    monkeypatch.setattr("socket.create_connection", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    bank.embedder = FakeEmbedder()
+    tell(bank, "I have a dog, Buddy.", f"ADD: {BUDDY}")
+    assert [hit.memory and hit.memory.text for hit in bank.search("dog")] == [BUDDY]
+    bank.back_up()
+    assert len(list(bank.export_lines())) > 5

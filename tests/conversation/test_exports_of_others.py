@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from assistant.conversation.recordings import RecordedConversation, RecordedTurn
 from assistant.errors import InputError
 from assistant.memory.records import MessageRole
 
+READERS = (read_chatgpt, read_claude)
 SAID = datetime(2025, 5, 1, 12, tzinfo=UTC)
 
 
@@ -129,3 +131,36 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             read_plain(tmp_path / name)
     with pytest.raises(InputError, match="is not JSON"):
         read_claude(tmp_path / "empty")
+
+
+def test_an_export_is_read_as_it_was_sent(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/conversations-000.json", json.dumps([CHATGPT]))
+        archive.writestr("data/conversations-001.json", json.dumps([{**CHATGPT, "title": "More"}]))
+        archive.writestr("data/shared_conversations.json", "[{}]")
+        archive.writestr("chat.html", "<html>")
+    assert sorted(conversation.name for conversation in read_chatgpt(path)) == ["Dogs", "More"]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conversations.json", json.dumps([CLAUDE]))
+    assert [conversation.name for conversation in read_claude(path)] == ["Dogs"]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_an_archive_that_is_none_of_theirs_is_told(
+    read: Callable[[Path], list[RecordedConversation]], tmp_path: Path
+) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("holiday.json", "[]" * 2000)
+    with pytest.raises(InputError, match=r"holds no conversations\.json"):
+        read(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations.json", "[{]" * 2000)
+    with pytest.raises(InputError, match="not JSON"):
+        read(path)
+    content = bytearray(path.read_bytes())
+    content[60:70] = b"\xff" * 10
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read(path)
