@@ -126,3 +126,12 @@ def test_lists_that_people_write_are_read(full: MemoryBank) -> None:
         ("I have a cat", None),
         ("and a dog", None),
     ]
+
+
+def test_every_table_is_taken_along_or_follows_from_the_others(full: MemoryBank, path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    connection.close()
+    made_anew = {"memory_meaning", "embedder", "memory_vector", "message_vector", "to_embed"}
+    full_text = {name for name in tables if name.startswith(("memory_text", "message_text"))}
+    assert tables - made_anew - full_text == set(transfer.TABLES)
