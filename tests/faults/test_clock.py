@@ -173,6 +173,7 @@ def test_what_is_forgotten_in_one_country_and_wiped_in_another_counts_from_then(
 
 def test_a_backup_from_the_future_does_not_make_one_due_every_time(tmp_path: Path, clock: Clock) -> None:
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
+        bank.add("User likes tea")
         clock.time += timedelta(days=400)
         bank.back_up()
         clock.time = START
@@ -200,6 +201,7 @@ def test_a_new_backup_stays_beside_seven_from_the_future(tmp_path: Path, clock: 
 def test_backups_are_as_old_as_they_are_in_every_zone(tmp_path: Path, clock: Clock) -> None:
     clock.zone = "Pacific/Kiritimati"
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
+        bank.add("User likes tea")
         assert bank.back_up().name == "recollect-20260301T120000Z.db"
         clock.zone = "Pacific/Marquesas"
         clock.time += timedelta(hours=23, minutes=59)

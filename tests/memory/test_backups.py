@@ -31,6 +31,8 @@ def test_a_backup_holds_what_the_bank_holds(bank: MemoryBank) -> None:
 
 
 def test_one_a_day_is_due_and_the_newest_seven_stay(bank: MemoryBank, clock: list[datetime]) -> None:
+    assert bank.back_up_if_due() is None, "there is nothing to be lost yet"
+    bank.add("User likes tea")
     made = []
     for day in range(9):
         clock.append(clock[0] + timedelta(days=day))
@@ -41,6 +43,7 @@ def test_one_a_day_is_due_and_the_newest_seven_stay(bank: MemoryBank, clock: lis
 
 
 def test_one_is_due_when_the_clock_was_set_back(bank: MemoryBank, clock: list[datetime]) -> None:
+    bank.add("User likes tea")
     bank.back_up()
     clock.append(clock[0] - timedelta(days=400))
     assert bank.back_up_if_due() is not None

@@ -167,6 +167,8 @@ async def test_a_start_makes_the_backup_of_the_day(tmp_path: Path) -> None:
 async def test_a_backup_that_cannot_be_made_is_told_and_the_chat_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "recollect.db"
     (tmp_path / "backups").write_text("in the way")
+    with MemoryBank.open(path) as bank:
+        bank.add("User has a cat.")
     script = ScriptedGenerator(answer=["Memories: none\nAnswer: Here I am."], default_manager="NOOP")
     app = RecollectApp(lambda: ScriptedEngine(script), lambda embedder: MemoryBank.open(path, embedder))
     async with app.run_test(size=(80, 24)) as pilot:

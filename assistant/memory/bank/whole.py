@@ -75,8 +75,14 @@ class MemoryBank(Conversing, Remembering, Queueing, Finding):
         return backups.make(self._database)
 
     def back_up_if_due(self) -> Path | None:
-        """Makes a backup if the newest one is older than a day. Raises StorageError."""
-        return self.back_up() if backups.is_due(self._database.path) else None
+        """Makes a backup if there is none of the last day, and anything to be lost. Raises StorageError."""
+        if not backups.is_due(self._database.path):
+            return None
+        with self._database.read() as connection:
+            is_empty = not connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM message) OR EXISTS (SELECT 1 FROM operation)"
+            ).get
+        return None if is_empty else self.back_up()
 
 
 def _bring_up_to_date(database: Database) -> None:
