@@ -6,6 +6,7 @@ operation, and that nothing newer is overwritten by it. Runs inside its caller's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from assistant.memory.operations import Action
 from assistant.memory.records import Memory, MemoryStatus, Operation
 
 ACTOR = "undo"
+LOOKED_THROUGH = 100
+"""How many operations may stand in each other's way before it is said that none can be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +81,45 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
 
 
 def _newest_undo(connection: apsw.Connection) -> int:
-    """The newest undo, not of an undo, of which the memory stands as it left it or can be walked back to that."""
-    row = connection.execute(
+    """The newest undo, not of an undo, that can be taken back, as what it did is how its memory now stands."""
+    rows: Any = connection.execute(
         "SELECT later.id FROM operation AS later CROSS JOIN operation AS undone_one ON undone_one.id = later.undoes"
         " CROSS JOIN current_memory AS now ON now.id = later.memory_id"
         " CROSS JOIN memory_version AS left ON left.memory_id = later.memory_id AND left.version = later.version"
         " WHERE later.undoes IS NOT NULL AND undone_one.undoes IS NULL AND NOT later.undone"
-        " AND left.result_of IS now.result_of AND now.status <> 'purged' ORDER BY later.id DESC LIMIT 1"
-    ).fetchone()
-    if row is None:
-        raise InputError("There is nothing to redo.")
-    return int(row[0])
+        " AND left.result_of IS now.result_of AND now.status <> 'purged' ORDER BY later.id DESC LIMIT ?",
+        (LOOKED_THROUGH,),
+    ).fetchall()
+    return _first_possible(connection, rows, "There is nothing to redo.")
 
 
 def _newest(connection: apsw.Connection) -> int:
-    """The newest operation that can be undone: what it did is how its memory now stands, and the past is not purged."""
-    row = connection.execute(
+    """The newest operation that can be undone, as what it did is how its memory now stands."""
+    rows: Any = connection.execute(
         # Joined crosswise, so that the newest operations are looked at first, and seldom more than one of them.
         "SELECT operation.id FROM operation CROSS JOIN current_memory"
         " ON current_memory.id = operation.memory_id AND current_memory.result_of = operation.id"
         " LEFT JOIN memory_version AS before"
         " ON before.memory_id = operation.memory_id AND before.version = operation.version - 1"
         " WHERE NOT undone AND current_memory.status <> 'purged' AND coalesce(before.status, '') <> 'purged'"
-        " ORDER BY operation.id DESC LIMIT 1"
-    ).fetchone()
-    if row is None:
-        raise InputError("There is nothing to undo.")
-    return int(row[0])
+        " ORDER BY operation.id DESC LIMIT ?",
+        (LOOKED_THROUGH,),
+    ).fetchall()
+    return _first_possible(connection, rows, "There is nothing to undo.")
+
+
+def _first_possible(connection: apsw.Connection, rows: Iterable[Any], nothing: str) -> int:
+    """The first of these operations that nothing stands against; if there is none, why not the very first."""
+    refusal = InputError(nothing)
+    for number, (operation_id,) in enumerate(rows):
+        try:
+            target = _target(connection, operation_id)
+            _check_no_twin(connection, target, _state_before(connection, target))
+        except InputError as error:
+            refusal = error if number == 0 else refusal
+        else:
+            return int(operation_id)
+    raise refusal
 
 
 def _target(connection: apsw.Connection, operation_id: int) -> _Target:
