@@ -89,8 +89,6 @@ def _apply_one(
         assert found.target is not None
         return close(connection, found.target, MemoryStatus.RETIRED, origin, common.message, observed_at)
     assert text is not None
-    if origin.actor == BY_USER:
-        tombstones.lift_for(connection, text)
     return say(connection, text, origin, observed_at, target=found.target, message=common.message)
 
 
@@ -133,7 +131,10 @@ def say(
     target: Memory | None = None,
     message: str | None = None,
 ) -> Operation:
-    """Makes `target`, or else a new memory, say `text`, which nothing stands against."""
+    """Makes `target`, or else a new memory, say `text`, which nothing stands against.
+
+    What the user says is forgotten no longer.
+    """
     memory_id = target.id if target is not None else memories.create(connection)
     version = target.version + 1 if target is not None else 1
     before = target.text if target is not None else None
@@ -144,6 +145,8 @@ def say(
     since, until = _when(message, quote, text, observed_at)
     state = State(text, MemoryStatus.ACTIVE, observed_at, origin.source_message_id, operation.id, since, until)
     memories.write_version(connection, memory_id, version, state)
+    if origin.actor == BY_USER:
+        tombstones.lift_for(connection, text, operation.id)
     return operation
 
 

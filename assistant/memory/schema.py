@@ -145,7 +145,8 @@ CREATE TABLE tombstone (
     operation_id INTEGER NOT NULL REFERENCES operation,
     digest BLOB NOT NULL,
     words INTEGER NOT NULL,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    lifted_by INTEGER REFERENCES operation      -- by which the user said it again
 ) STRICT;
 CREATE INDEX tombstone_by_digest ON tombstone (digest);
 CREATE TABLE tombstone_word (

@@ -68,9 +68,17 @@ def lift(connection: apsw.Connection, memory_id: int) -> None:
     connection.execute("DELETE FROM tombstone WHERE memory_id = ?", (memory_id,))
 
 
-def lift_for(connection: apsw.Connection, text: str) -> None:
-    """Takes back the traces of `text`, when the user writes it down again."""
-    connection.execute("DELETE FROM tombstone WHERE digest = ?", (_digest(text, settings.key(connection)),))
+def lift_for(connection: apsw.Connection, text: str, operation_id: int) -> None:
+    """Lifts the traces of `text` for as long as `operation_id` stands, by which the user says it again."""
+    connection.execute(
+        "UPDATE tombstone SET lifted_by = ? WHERE digest = ? AND lifted_by IS NULL",
+        (operation_id, _digest(text, settings.key(connection))),
+    )
+
+
+def put_back(connection: apsw.Connection, operation_id: int) -> None:
+    """Lays what an operation lifted, when that is undone."""
+    connection.execute("UPDATE tombstone SET lifted_by = NULL WHERE lifted_by = ?", (operation_id,))
 
 
 def find(connection: apsw.Connection, text: str) -> Forgotten | None:
@@ -79,13 +87,15 @@ def find(connection: apsw.Connection, text: str) -> Forgotten | None:
     traces = _traces(text, key)
     marks = ",".join("?" * len(traces))
     row = connection.execute(
+        # The journal's times never run backwards, and a text cannot be compared with one of another zone.
         "SELECT memory_id, created_at, whole FROM ("
-        " SELECT memory_id, created_at, 1 AS whole FROM tombstone WHERE digest = ?"
+        " SELECT memory_id, operation_id, created_at, 1 AS whole FROM tombstone"
+        " WHERE digest = ? AND lifted_by IS NULL"
         " UNION ALL"
-        " SELECT memory_id, created_at, 0 FROM tombstone_word"
-        f" JOIN tombstone ON tombstone.id = tombstone_id WHERE trace IN ({marks}) AND words >= ?"
+        " SELECT memory_id, operation_id, created_at, 0 FROM tombstone_word"
+        f" JOIN tombstone ON tombstone.id = tombstone_id WHERE trace IN ({marks}) AND words >= ? AND lifted_by IS NULL"
         " GROUP BY tombstone_id HAVING count(*) = words OR (words >= ? AND count(*) >= ? * words)"
-        ") ORDER BY whole DESC, julianday(created_at) DESC LIMIT 1",
+        ") ORDER BY whole DESC, operation_id DESC LIMIT 1",
         (_digest(text, key), *traces, LEAST_WORDS, LEAST_WORDS_FOR_NEAR, NEAR),
     ).fetchone()
     if row is None:
@@ -95,7 +105,8 @@ def find(connection: apsw.Connection, text: str) -> Forgotten | None:
 
 
 def _digest(text: str, key: bytes) -> bytes:
-    return _hash(" ".join(words.meaning(text)), key)
+    # A text without a word that means something is known by its characters.
+    return _hash(" ".join(words.meaning(text)) or text.lower(), key)
 
 
 def _traces(text: str, key: bytes) -> set[int]:

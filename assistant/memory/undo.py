@@ -59,6 +59,9 @@ def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     memories.write_version(connection, target.memory.id, version, before)
     _mark(connection, target.operation.id, undone=True)
     tombstones.lift(connection, target.memory.id)
+    tombstones.put_back(connection, target.operation.id)
+    if before.status is MemoryStatus.ACTIVE:
+        tombstones.lift_for(connection, before.text, written.id)
     if before.status is MemoryStatus.FORGOTTEN:
         tombstones.lay(connection, target.memory.id, written.id, before.text)
     return written

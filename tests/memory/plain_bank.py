@@ -137,13 +137,14 @@ class Row:
     undone: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trace:
-    """What was forgotten, and when."""
+    """What was forgotten, and when; `lifted_by` is the operation by which the user said it again."""
 
     memory_id: int
     said: Said
     since: datetime
+    lifted_by: int | None = None
 
 
 class PlainBank:
@@ -280,10 +281,16 @@ class PlainBank:
         return any(state.is_active and BY_TEXT[state.text].meaning == said.meaning for state in others)
 
     def _forgotten(self, said: Said, observed_at: datetime) -> str:
-        whole = [trace.since for trace in self.traces if trace.said.meaning == said.meaning]
+        standing = [trace for trace in self.traces if trace.lifted_by is None]
+        whole = [trace.since for trace in standing if trace.said.meaning == said.meaning]
         if whole:
             return "before" if observed_at <= max(whole) else "after"
-        return "near" if any(_is_near(trace.said.content, said.content) for trace in self.traces) else ""
+        return "near" if any(_is_near(trace.said.content, said.content) for trace in standing) else ""
+
+    def _lift(self, said: Said, row: Row) -> None:
+        for trace in self.traces:
+            if trace.lifted_by is None and trace.said.meaning == said.meaning:
+                trace.lifted_by = row.id
 
     def _is_held(self, operation: MemoryOperation, said: Said | None) -> bool:
         wanted = said.text.lower() if said is not None else None
@@ -423,6 +430,11 @@ class PlainBank:
             stands, undone = not stands, self._row(undone.undoes)
         # Forgetting goes with the state, whichever way it was come to.
         self.traces = [trace for trace in self.traces if trace.memory_id != memory.id]
+        for trace in self.traces:
+            if trace.lifted_by == row.id:
+                trace.lifted_by = None
+        if then.is_active:
+            self._lift(BY_TEXT[then.text], undo)
         if then.status is MemoryStatus.FORGOTTEN:
             self.traces.append(Trace(memory.id, BY_TEXT[then.text], undo.created_at))
         return self._operation(undo)
@@ -445,8 +457,6 @@ class PlainBank:
             was, day = target.now, Period.of(observed_at.date(), Precision.DAY)
             then = State(was.text, MemoryStatus.RETIRED, was.observed_at, was.holds_from, day)
         else:
-            if actor == "user":
-                self.traces = [trace for trace in self.traces if trace.said.meaning != said.meaning]
             then = State(said.text, MemoryStatus.ACTIVE, observed_at, said.holds_from)
         if action is Action.ADD:
             number = len(self.memories) + 1
@@ -459,6 +469,8 @@ class PlainBank:
         row.text = then.text if then.is_active else None
         row.text_before = before.text if target.visits else None
         self._lead(row, target, before, then)
+        if actor == "user" and said is not None:
+            self._lift(said, row)
         return row
 
     def _lead(self, row: Row, memory: PlainMemory, before: State, after: State) -> None:

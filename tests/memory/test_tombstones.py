@@ -12,7 +12,7 @@ from assistant.errors import InputError
 from assistant.memory import times
 from assistant.memory.bank import MemoryBank
 from assistant.memory.operations import OperationStatus
-from tests.memory.shorthand import adding, texts, updating
+from tests.memory.shorthand import NOON, adding, deleting, texts, updating
 
 ASTHMA = "User suffers from asthma since childhood."
 
@@ -87,3 +87,48 @@ def test_two_banks_leave_different_traces(tmp_path: Path) -> None:
         digests.add(connection.execute("SELECT digest FROM tombstone").get)
         connection.close()
     assert len(digests) == 2
+
+
+def test_the_youngest_trace_counts_to_the_microsecond(bank: MemoryBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [NOON]
+    monkeypatch.setattr(times, "now", lambda: clock[-1])
+    bank.apply([adding("red fox"), adding("blue whale")], actor="manager", observed_at=NOON)
+    bank.apply([updating(2, "the red foxes")], actor="user", observed_at=NOON)
+    for memory_id, microseconds in ((2, 100), (1, 300)):
+        clock.append(NOON + timedelta(microseconds=microseconds))
+        bank.forget(memory_id)
+    [again] = bank.apply([adding("red fox")], actor="manager", observed_at=clock[-1])
+    assert again.reason == "you had this forgotten"
+
+
+def test_what_the_user_takes_back_is_forgotten_as_before(bank: MemoryBank) -> None:
+    bank.add("red fox")
+    bank.forget(1)
+    bank.add("Red foxes")
+    bank.undo()
+    [again] = bank.apply([adding("red fox")], actor="manager", observed_at=NOON)
+    assert again.reason == "you had this forgotten"
+    bank.redo()
+    assert texts(bank) == ["Red foxes"]
+    bank.apply([deleting(2)], actor="manager", observed_at=NOON)
+    [again] = bank.apply([adding("red fox")], actor="manager", observed_at=NOON)
+    assert again.reason == ""
+
+
+def test_texts_without_a_meaning_are_not_all_the_same(bank: MemoryBank) -> None:
+    bank.add("!!")
+    bank.forget(1)
+    [other, same] = bank.apply([adding("they were"), adding("!!")], actor="manager", observed_at=NOON)
+    assert (other.reason, same.reason) == ("", "you had this forgotten")
+
+
+def test_four_words_in_five_are_near_and_three_in_four_are_not(bank: MemoryBank) -> None:
+    bank.add("red fox, blue whale, frog")
+    bank.add("old cat, tiny bird")
+    bank.forget(1)
+    bank.forget(2)
+    [near, far] = bank.apply(
+        [adding("red fox, blue whale, snake"), adding("old cat, tiny snake")], actor="manager", observed_at=NOON
+    )
+    assert near.reason == "you had something much like this forgotten"
+    assert far.reason == ""

@@ -16,7 +16,6 @@ from assistant.memory import (
     review,
     settings,
     times,
-    tombstones,
     undo,
 )
 from assistant.memory.bank.opened import OpenedBank
@@ -120,7 +119,6 @@ class Remembering(OpenedBank):
             operation = MemoryOperation(Action.ADD, None, tidied)
             if reason := applying.objection(connection, operation, time):
                 raise InputError(f"Nothing was added: {reason}.")
-            tombstones.lift_for(connection, tidied)
             added = applying.say(connection, tidied, Origin(applying.BY_USER), time)
             assert added.memory_id is not None
             return memories.memory(connection, added.memory_id)
