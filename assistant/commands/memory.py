@@ -84,21 +84,21 @@ def show(args: argparse.Namespace) -> None:
         who = f"{operation.actor} ({operation.model})" if operation.model is not None else operation.actor
         by = f"{operation.created_at.astimezone():%Y-%m-%d %H:%M} by {who}"
         output.print_data(f"       {by}: {operation_line(operation)}")
-        if operation.quote is not None:
+        if operation.quote is not None and (source is None or operation.quote != source.text):
             output.print_data(f"         because of: {shortened(operation.quote)}")
 
 
 def search(args: argparse.Namespace, open_models: OpenModels) -> None:
     """Prints the memories, or with --messages also the messages, that fit a query, best first."""
     query = read_text(args.query)
+    kinds = (ItemKind.MEMORY, ItemKind.MESSAGE) if args.messages else (ItemKind.MEMORY,)
     paths = data_folder()
     with open_bank(paths) as bank, ExitStack() as stack:
         if paths.embedder.exists():
             # A model that cannot be started is no reason to find nothing: then search is by text.
             with suppress(EngineError):
                 bank.embedder = stack.enter_context(open_models(paths)).embedder
-                bank.index_all()
-        kinds = (ItemKind.MEMORY, ItemKind.MESSAGE) if args.messages else (ItemKind.MEMORY,)
+                bank.index_all(kinds=kinds)
         when = Times(args.said_from, args.said_before, args.on)
         hits = bank.search(query, limit=args.limit, kinds=kinds, when=when)
         mode = bank.search_mode

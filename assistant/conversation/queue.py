@@ -18,7 +18,7 @@ from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
 from assistant.conversation.chat import related
 from assistant.errors import EngineError
-from assistant.memory.bank import Job, Memory, MemoryBank, Message, MessageRole, Operation
+from assistant.memory.bank import ItemKind, Job, Memory, MemoryBank, Message, MessageRole, Operation
 from assistant.memory.operations import MemoryOperation
 
 EARLIER_MESSAGES = 2
@@ -158,9 +158,9 @@ class ManagerQueue:
         return decision.completion.confidence < self._traits.least_confidence
 
     def _index(self) -> None:
-        """Gives vectors to what has none yet. Without an embedder that works search is by text, so it can wait."""
+        """Gives vectors to the memories that have none yet. Without an embedder that works search is by text."""
         with suppress(EngineError):
-            self._bank.index_all()
+            self._bank.index_all(kinds=(ItemKind.MEMORY,))
 
 
 def _with_real_id(operation: MemoryOperation, offered: list[Memory]) -> MemoryOperation:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from assistant.errors import EngineError
 from assistant.memory import vectors
 from assistant.memory.database import Database
-from assistant.memory.records import Embedder
+from assistant.memory.records import Embedder, ItemKind
 
 LONGEST = 2000
 """Characters of a text that are embedded; the embedder reads no more of them."""
@@ -47,28 +47,28 @@ class Embedding:
         self._has_failed = False
         return vectors.Query(embedder.name, vector)
 
-    def make_some(self, batch: int) -> int:
-        """Makes up to `batch` vectors that are missing, and says how many were seen to; 0 if there is nothing to do.
+    def make_some(self, batch: int, kinds: Sequence[ItemKind]) -> int:
+        """Makes up to `batch` vectors of `kinds` that are missing, and says of how many; 0 if there is nothing to do.
 
         Other threads may use the bank meanwhile. Raises EngineError if an embedder fails.
         """
         if not self._database.has_vectors:
             return 0
         for embedder in (self.embedder, self.successor):
-            if embedder is not None and (made := self._make_some(embedder, batch)):
+            if embedder is not None and (made := self._make_some(embedder, batch, kinds)):
                 return made
-        if self.successor is not None:
+        if self.successor is not None and set(kinds) == set(ItemKind):
             self._succeed(self.successor)
         return self._drop_leftovers()
 
-    def _make_some(self, embedder: Embedder, batch: int) -> int:
+    def _make_some(self, embedder: Embedder, batch: int, kinds: Sequence[ItemKind]) -> int:
         with self._database.read() as connection:
             number = vectors.known(connection, embedder.name, embedder.dimensions)
-            missing = vectors.missing(connection, number, batch) if number is not None else []
+            missing = vectors.missing(connection, number, batch, kinds) if number is not None else []
         if number is None:
             with self._database.write() as connection:
                 number = vectors.register(connection, embedder)
-                missing = vectors.missing(connection, number, batch)
+                missing = vectors.missing(connection, number, batch, kinds)
         if not missing:
             return 0
         made = _made(embedder, [item.text for item in missing])

@@ -122,11 +122,13 @@ def drop(connection: apsw.Connection, kind: ItemKind, item_id: int) -> None:
     connection.execute(f"DELETE FROM to_embed WHERE {of_embedders} AND kind = ? AND item_id = ?", (kind, item_id))
 
 
-def missing(connection: apsw.Connection, embedder: int, limit: int) -> list[Missing]:
-    """What lacks a vector by the embedder with that number: memories first, then messages, the newest first."""
+def missing(connection: apsw.Connection, embedder: int, limit: int, kinds: Sequence[ItemKind]) -> list[Missing]:
+    """What of `kinds` lacks a vector by the embedder with that number: memories first, of each kind the newest."""
+    marks = ", ".join("?" * len(kinds))
     rows: list[Any] = connection.execute(
-        "SELECT kind, item_id FROM to_embed WHERE embedder_id = ? ORDER BY kind, item_id DESC LIMIT ?",
-        (embedder, limit),
+        f"SELECT kind, item_id FROM to_embed WHERE embedder_id = ? AND kind IN ({marks})"
+        " ORDER BY kind, item_id DESC LIMIT ?",
+        (embedder, *kinds, limit),
     ).fetchall()
     found = [(ItemKind(kind), item_id) for kind, item_id in rows]
     return [Missing(kind, item_id, _text(connection, kind, item_id) or "") for kind, item_id in found]

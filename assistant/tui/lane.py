@@ -32,11 +32,6 @@ class Lane:
             self._thread = threading.Thread(target=self._run, name=f"recollect-{self._name}", daemon=True)
             self._thread.start()
 
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether more work is queued behind what is being done."""
-        return not self._work.empty()
-
     def close(self, *, drop: bool) -> None:
         """Takes no more work; with `drop`, what has not begun is dropped, else it is done. See `join`."""
         self._closed = True

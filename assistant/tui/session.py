@@ -36,6 +36,8 @@ GRACE_SECONDS = 2.0
 """How long an answer waits for the manager, so that it knows what was just said, before it goes first."""
 CLOSE_SECONDS = 3.0
 """How long `close` waits for each thread. The engine ends a stopped generation within one second."""
+INDEXED_AT_ONCE = 8
+"""Messages that are given vectors before it is looked whether somebody waits: a tenth of a second."""
 _JOURNAL_SEEN = 100
 """Rows of the journal looked through to tell which of them an undo without an id has undone."""
 
@@ -68,6 +70,7 @@ class Session:
         self._conversation_id: int | None = None
         self._undos: list[int] = []
         self._pieces: deque[str] = deque()
+        self._unanswered: deque[int] = deque()
         self._stop = threading.Event()
         self._make_way = threading.Event()
         self._closing = False
@@ -154,9 +157,9 @@ class Session:
             return
         if hopeless is not None:
             self._post(events.EngineFailed(hopeless))
+            self._slow.put(self._back_up)
         else:
             self._slow.put(self._load_engine)
-        self._slow.put(self._back_up)
 
     def _entries(self, limit: int, before_id: int | None = None) -> tuple[tuple[Entry, ...], bool]:
         """Up to `limit` entries, oldest first, and whether there are earlier ones."""
@@ -237,8 +240,9 @@ class Session:
             self._ready_engine()
         except EngineError as error:
             self._post(events.EngineFailed(error))
-            return
-        self._remember()
+        else:
+            self._remember()
+        self._slow.put(self._back_up)
 
     def _ready_engine(self) -> ChatEngine:
         """The engine, started and loaded now if it could not be before. Raises EngineError."""
@@ -260,6 +264,7 @@ class Session:
         from assistant.agents.answer import AnswerAgent
         from assistant.conversation.chat import Chat
 
+        self._unanswered.popleft()
         self._pieces.clear()
         try:
             chat = Chat(self._opened, AnswerAgent(self._generator()), traits=self._traits)
@@ -283,13 +288,14 @@ class Session:
 
         # First the event, then the look: a message that comes in between finds the one or is found by the other.
         self._make_way = threading.Event()
-        if self._slow.is_waited_for or self._closing:
+        if self._unanswered or self._closing:
             return
         try:
             self._post_standing()
             queue = ManagerQueue(self._opened, MemoryManager(self._generator()), traits=self._traits)
             queue.run_pending(self._tell_receipt, self._make_way)
             self._post_standing()
+            self._index_in_idle_time()
         except RecollectError as error:
             self._post(events.Failed(error))
 
@@ -302,7 +308,13 @@ class Session:
     def _index(self) -> None:
         """Lets what was brought back or carried out be found by its meaning. Without an embedder it can wait."""
         with suppress(RecollectError):
-            self._opened.index_all()
+            self._opened.index_all(kinds=("memory",))
+
+    def _index_in_idle_time(self) -> None:
+        """Lets the rest be found by its meaning, which may be ten thousand messages, while nobody waits."""
+        with suppress(EngineError):
+            while not (self._unanswered or self._make_way.is_set()) and self._opened.index_pending(INDEXED_AT_ONCE):
+                pass
 
     def _tell_receipt(self, receipt: Receipt) -> None:
         self._post(events.Remembered(receipt.message_id, receipt.operations))
@@ -318,6 +330,7 @@ class Session:
         return self._bank
 
     def _queue_answer(self, message: Message, stop: threading.Event) -> None:
+        self._unanswered.append(message.id)
         self._slow.put(partial(self._answer, message, stop))
         grace = threading.Timer(GRACE_SECONDS, self._make_way.set)
         grace.daemon = True

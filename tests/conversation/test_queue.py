@@ -269,7 +269,7 @@ def test_memories_get_their_vectors_so_that_the_next_message_finds_them(path):
     with MemoryBank.open(path, FakeEmbedder()) as bank:
         save_message(bank, "I live in Oslo.", None)
         queue_of(bank, "ADD: User lives in Oslo.").run_pending()
-        assert bank.index_pending() == 0
+        assert bank.index_pending(kinds=["memory"]) == 0
         assert [hit.matched_by for hit in bank.search("Who lives in Oslo?")] == ["both"]
 
 

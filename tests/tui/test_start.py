@@ -15,7 +15,7 @@ from assistant.tui.app import RecollectApp
 from assistant.tui.lane import Lane
 from assistant.tui.session import ChatEngine
 from assistant.tui.widgets.composer import Composer
-from tests.scripted import ScriptedGenerator
+from tests.scripted import FakeEmbedder, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, say, screen_text, sees, until
 
 FIRST_PAINT = """
@@ -141,7 +141,6 @@ def test_a_lane_that_is_closed_may_drop_what_has_not_begun() -> None:
     lane.put(first)
     lane.put(lambda: done.append(2))
     begun.wait(60)
-    assert lane.is_waited_for
     lane.close(drop=True)
     go.set()
     lane.join(60)
@@ -175,3 +174,19 @@ async def test_a_backup_that_cannot_be_made_is_told_and_the_chat_goes_on(tmp_pat
         await sees(pilot, "a file is in the way")
         await say(pilot, "Are you there?")
         await sees(pilot, "Here I am.")
+
+
+@pytest.mark.asyncio
+async def test_messages_are_given_vectors_while_nobody_waits(tmp_path: Path) -> None:
+    path = tmp_path / "recollect.db"
+    with MemoryBank.open(path) as bank:
+        conversation = bank.new_conversation("").id
+        for number in range(20):
+            bank.add_message(conversation, "user", f"message {number}")
+    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator()), lambda embedder: MemoryBank.open(path, embedder))
+    with MemoryBank.open(path, FakeEmbedder()) as bank:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(
+                pilot,
+                lambda: [hit.matched_by for hit in bank.search("message 7", limit=1, kinds=["message"])] == ["both"],
+            )

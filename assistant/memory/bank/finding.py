@@ -57,15 +57,15 @@ class Finding(OpenedBank):
         with self._database.read() as connection:
             return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor, when=when)
 
-    def index_all(self) -> None:
-        """Makes vectors for all that has none. Raises EngineError if the embedder fails."""
-        while self.index_pending():
+    def index_all(self, *, kinds: Sequence[str] = tuple(ItemKind)) -> None:
+        """Makes vectors for all of `kinds` that has none. Raises EngineError if the embedder fails."""
+        while self.index_pending(kinds=kinds):
             pass
 
-    def index_pending(self, batch: int = 32) -> int:
-        """Makes vectors for up to `batch` memories and messages that have none, and says for how many; 0 if all do.
+    def index_pending(self, batch: int = 32, *, kinds: Sequence[str] = tuple(ItemKind)) -> int:
+        """Makes vectors for up to `batch` of `kinds` that have none, and says for how many; 0 if all do.
 
-        With a `successor`, it is made ready next, and then takes over. Other threads may use the bank meanwhile. Raises
-        EngineError if the embedder fails.
+        A `successor` is made ready next, and takes over once it has all of every kind. Other threads may use the bank
+        meanwhile. Raises EngineError if the embedder fails.
         """
-        return self._embedding.make_some(batch)
+        return self._embedding.make_some(batch, [ItemKind(kind) for kind in kinds])
