@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from assistant import cli
-from assistant.memory import backups
+from assistant.memory import backups, encryption
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from tests.memory.shorthand import NOON, adding, updating
@@ -25,6 +25,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     monkeypatch.setenv("RECOLLECT_DATA_DIR", str(folder))
     monkeypatch.setenv("PYTHONPATH", str(Path(cli.__file__).parents[1]))
+    monkeypatch.setitem(encryption._COST, "n", 2**4)
     return folder
 
 

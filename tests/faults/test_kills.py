@@ -78,6 +78,7 @@ def killed_writer(path: Path, number: int, seconds: float) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")
 def test_five_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     rng = random.Random(0)

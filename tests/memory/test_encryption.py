@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import DatabaseBusy, Locked, StorageError
-from assistant.memory import backups, checking, sealing
+from assistant.memory import backups, checking, encryption, sealing
 from assistant.memory.bank import MatchedBy, MemoryBank
 from assistant.memory.database import Database, problems
 from assistant.memory.encryption import Key, is_encrypted
@@ -32,6 +32,11 @@ def fill(bank: MemoryBank) -> None:
     conversation = bank.new_conversation("zanzibarine").id
     bank.add_message(conversation, "user", "I keep zanzibarine notes.")
     bank.index_all()
+
+
+@pytest.fixture(autouse=True)
+def cheap_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(encryption._COST, "n", 2**4)
 
 
 @pytest.fixture
@@ -168,3 +173,10 @@ def test_killed_at_any_moment_the_bank_is_whole_in_one_form_or_the_other(bank: M
         if key is not None:
             sealing.change_key(path, key, None)
     assert forms == {True, False}
+
+
+def test_the_key_is_what_rfc_7914_makes_of_the_passphrase_at_that_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert encryption._COST == {"n": 65536, "r": 8, "p": 1}
+    made = Key._made("correct horse", b"0123456789abcdef").key.hex()
+    assert made == "9ec337667748bad3305feca6105b66cf3b771c27617beb41bc952198c35bd2f5"
