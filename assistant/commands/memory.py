@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from contextlib import ExitStack, suppress
 
 from assistant.commands import output
@@ -23,6 +24,8 @@ from assistant.memory.bank import ItemKind, MemoryBank, Mode, Operation, Times
 from assistant.memory.operations import OperationStatus
 
 EVERYTHING = 2**31 - 1
+INDEXING_SECONDS = 5.0
+"""How long a search makes vectors first, of what has none yet."""
 
 
 def list_(args: argparse.Namespace) -> None:
@@ -98,7 +101,10 @@ def search(args: argparse.Namespace, open_models: OpenModels) -> None:
             # A model that cannot be started is no reason to find nothing: then search is by text.
             with suppress(EngineError):
                 bank.embedder = stack.enter_context(open_models(paths)).embedder
-                bank.index_all(kinds=kinds)
+                # The rest is found by its words, until the chat has had the time.
+                enough = time.monotonic() + INDEXING_SECONDS
+                while bank.index_pending(kinds=kinds) and time.monotonic() < enough:
+                    pass
         when = Times(args.said_from, args.said_before, args.on)
         hits = bank.search(query, limit=args.limit, kinds=kinds, when=when)
         mode = bank.search_mode
