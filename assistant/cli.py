@@ -121,40 +121,18 @@ def _import(args: argparse.Namespace, open_models: OpenModels | None) -> None:
     importing.run(args, open_models or opening.open_models)
 
 
-def _export(args: argparse.Namespace, _: OpenModels | None) -> None:
+def _keeping(args: argparse.Namespace, _: OpenModels | None) -> None:
     from assistant.commands import keeping
 
-    keeping.export(args)
-
-
-def _backup(args: argparse.Namespace, _: OpenModels | None) -> None:
-    from assistant.commands import keeping
-
-    keeping.back_up(args)
-
-
-def _restore(args: argparse.Namespace, _: OpenModels | None) -> None:
-    from assistant.commands import keeping
-
-    keeping.restore(args)
-
-
-def _encrypt(args: argparse.Namespace, _: OpenModels | None) -> None:
-    from assistant.commands import keeping
-
-    keeping.encrypt(args)
-
-
-def _decrypt(args: argparse.Namespace, _: OpenModels | None) -> None:
-    from assistant.commands import keeping
-
-    keeping.decrypt(args)
-
-
-def _doctor(args: argparse.Namespace, _: OpenModels | None) -> None:
-    from assistant.commands import keeping
-
-    keeping.doctor(args)
+    commands = {
+        "export": keeping.export,
+        "backup": keeping.back_up,
+        "restore": keeping.restore,
+        "encrypt": keeping.encrypt,
+        "decrypt": keeping.decrypt,
+        "doctor": keeping.doctor,
+    }
+    commands[args.keeping_command](args)
 
 
 def _models(args: argparse.Namespace, _: OpenModels | None) -> None:
@@ -268,19 +246,19 @@ def _add_keeping(commands: _Commands) -> None:
     export = _add(commands, "export", "write down all that is in the bank, or what is known now as a list")
     export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where to (standard output)")
     export.add_argument("--format", choices=["recollect", "markdown"], default="recollect", help="(recollect)")
-    export.set_defaults(run=_export)
+    export.set_defaults(run=_keeping, keeping_command="export")
     backup = _add(commands, "backup", "make a checked copy of the bank beside it")
-    backup.set_defaults(run=_backup)
+    backup.set_defaults(run=_keeping, keeping_command="backup")
     restore = _add(commands, "restore", "put a backup in the bank's place, and keep what was there")
     restore.add_argument("file", nargs="?", type=Path, metavar="FILE", help="which one (the newest)")
-    restore.set_defaults(run=_restore)
+    restore.set_defaults(run=_keeping, keeping_command="restore")
     encrypt = _add(commands, "encrypt", "let only a passphrase open the bank, or change the passphrase")
-    encrypt.set_defaults(run=_encrypt)
+    encrypt.set_defaults(run=_keeping, keeping_command="encrypt")
     decrypt = _add(commands, "decrypt", "make the bank a plain file again")
-    decrypt.set_defaults(run=_decrypt)
+    decrypt.set_defaults(run=_keeping, keeping_command="decrypt")
     doctor = _add(commands, "doctor", "check the bank, and mend what can be made anew")
     doctor.add_argument("--rebuild", action="store_true", help="make the indexes anew and drop broken vectors")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=_keeping, keeping_command="doctor")
 
 
 def _day(text: str) -> date:

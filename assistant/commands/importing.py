@@ -21,7 +21,7 @@ from assistant.conversation.importing import Importer, ImportProgress
 from assistant.conversation.locomo import choose, read_locomo
 from assistant.conversation.plain import read_plain
 from assistant.conversation.queue import ManagerQueue
-from assistant.conversation.recordings import RecordedConversation
+from assistant.conversation.recordings import RecordedConversation, read_utf8
 from assistant.errors import InputError, InterruptedByUser
 from assistant.memory import transfer
 from assistant.memory.bank import MemoryBank, Operation
@@ -29,8 +29,6 @@ from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.transfer import Listed
 
 BAR = 16
-
-
 ASKED_ABOUT = "it comes from an imported file"
 READERS: dict[str, Callable[[Path], list[RecordedConversation]]] = {
     "chatgpt": read_chatgpt,
@@ -79,12 +77,7 @@ def _restore(args: argparse.Namespace) -> None:
 
 def _add_listed(args: argparse.Namespace) -> None:
     """Remembers each item of a list as it stands; what is known already, or was forgotten, is passed over."""
-    try:
-        items = transfer.listed(args.file.read_text("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{args.file} cannot be read ({error.strerror}).", "Check the name of the file.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{args.file} is not UTF-8.", "Convert it to UTF-8 first.") from error
+    items = transfer.listed(read_utf8(args.file))
     with open_bank(data_folder()) as bank:
         done = [_add_item(bank, item) for item in items]
         added = [bank.memory(o.memory_id) for o in done if o.status is OperationStatus.APPLIED and o.memory_id]

@@ -1,4 +1,4 @@
-"""`recollect export`, `backup` and `doctor`: taking the bank along, keeping copies, and seeing that it is whole."""
+"""Taking the bank along, keeping copies, locking it and seeing that it is whole: `recollect export`, `backup`, …"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from assistant.paths import Paths
 def export(args: argparse.Namespace) -> None:
     """Writes the bank to a file that did not exist, or to standard output."""
     with open_bank(data_folder()) as bank:
-        lines = _markdown(bank) if args.format == "markdown" else bank.export_lines()
+        lines = transfer.markdown(bank.memories()) if args.format == "markdown" else bank.export_lines()
         if args.file is None:
             for line in lines:
                 output.print_data(line)
@@ -33,10 +33,6 @@ def export(args: argparse.Namespace) -> None:
         output.print_json({"file": str(args.file), "lines": count})
     else:
         output.print_note(f"{args.file} holds {count} lines.")
-
-
-def _markdown(bank: MemoryBank) -> Iterator[str]:
-    return transfer.markdown(bank.memories())
 
 
 def _write(path: Path, lines: Iterator[str]) -> int:

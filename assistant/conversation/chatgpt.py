@@ -11,25 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_conversations, what_is_wrong
-from assistant.errors import InputError
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_export
 from assistant.memory.records import MessageRole
 
-_HINT = "It must be an export of ChatGPT, or the conversations.json in it."
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT}
 
 
 def read_chatgpt(path: Path) -> list[RecordedConversation]:
     """Every conversation in which something is said, the earliest first. Raises InputError, saying what is wrong."""
-    content = read_conversations(path, _HINT)
-    try:
-        found = [_conversation(item) for item in content]
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path} is not an export of ChatGPT ({what_is_wrong(error)}).", _HINT) from error
-    spoken = sorted((c for c in found if c.turns), key=lambda c: c.turns[0].said_at)
-    if not spoken:
-        raise InputError(f"{path} holds no conversation.", _HINT)
-    return spoken
+    return read_export(path, "ChatGPT", _conversation)
 
 
 def _conversation(item: dict[str, Any]) -> RecordedConversation:

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assistant.conversation.recordings import RecordedConversation, RecordedTurn
+from assistant.conversation.recordings import RecordedConversation, RecordedTurn, read_utf8
 from assistant.errors import InputError
 
 _BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
@@ -15,13 +15,8 @@ _BETWEEN_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 def read_plain(path: Path) -> list[RecordedConversation]:
     """The text as one conversation. Raises InputError."""
-    try:
-        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the name of the file.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8.", "Convert it to UTF-8 first.") from error
+    text = read_utf8(path)
+    written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     paragraphs = [paragraph.strip() for paragraph in _BETWEEN_PARAGRAPHS.split(text) if paragraph.strip()]
     if not paragraphs:
         raise InputError(f"{path} is empty.", "Name a file with some text.")

@@ -19,9 +19,9 @@ from assistant.agents.prompts import DEFAULT_SPEAKER
 from assistant.conversation.chat import related
 from assistant.errors import EngineError
 from assistant.memory.bank import ItemKind, Job, Memory, MemoryBank, Message, MessageRole, Operation
+from assistant.memory.evidence import CONTEXT_MESSAGES
 from assistant.memory.operations import MemoryOperation
 
-EARLIER_MESSAGES = 2
 EARLIER_CHARACTERS = 300
 """The earlier messages are context only; a long one must not push the message itself out of the prompt."""
 MESSAGES_LOOKED_THROUGH = 8
@@ -126,7 +126,7 @@ class ManagerQueue:
 
     def _decide(self, message: Message, offered: list[Memory], cancel: threading.Event | None) -> Decision:
         before = self._bank.messages(message.conversation_id, limit=MESSAGES_LOOKED_THROUGH, before_id=message.id)
-        earlier = [m for m in before if m.role is MessageRole.USER][-EARLIER_MESSAGES:]
+        earlier = [m for m in before if m.role is MessageRole.USER][-CONTEXT_MESSAGES:]
         return self._manager.decide(
             message.text,
             [memory.text for memory in offered],

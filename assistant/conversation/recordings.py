@@ -9,6 +9,7 @@ import json
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -54,9 +55,37 @@ def read_json(path: Path, hint: str) -> Any:
         raise InputError(f"{path} is not JSON ({error}).", hint) from error
 
 
-def read_conversations(path: Path, hint: str) -> list[Any]:
-    """The conversations of an export: of its conversations.json, or of every file of that name, with or without a
-    number, in the archive as it was sent. Raises InputError with `hint` if there is none."""
+def read_utf8(path: Path) -> str:
+    """What stands in a text file. Raises InputError."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).", "Check the name of the file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8.", "Convert it to UTF-8 first.") from error
+
+
+def read_export(
+    path: Path, product: str, conversation: Callable[[dict[str, Any]], RecordedConversation]
+) -> list[RecordedConversation]:
+    """Every conversation in an export of `product` in which something is said, the earliest first.
+
+    `conversation` makes one out of its item. Raises InputError, saying what is wrong.
+    """
+    hint = f"It must be an export of {product}, or the conversations.json in it."
+    items = _items(path, hint)
+    try:
+        found = [conversation(item) for item in items]
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is not an export of {product} ({what_is_wrong(error)}).", hint) from error
+    spoken = sorted((c for c in found if c.turns), key=lambda c: c.turns[0].said_at)
+    if not spoken:
+        raise InputError(f"{path} holds no conversation.", hint)
+    return spoken
+
+
+def _items(path: Path, hint: str) -> list[Any]:
+    """What is in a conversations.json, or in every file of that name, with or without a number, in an archive."""
     if not zipfile.is_zipfile(path):
         found = read_json(path, hint)
         return found if isinstance(found, list) else [found]
@@ -64,6 +93,7 @@ def read_conversations(path: Path, hint: str) -> list[Any]:
         with zipfile.ZipFile(path) as archive:
             names = sorted(name for name in archive.namelist() if _IN_ARCHIVE.fullmatch(PurePosixPath(name).name))
             files = [json.loads(archive.read(name)) for name in names]
+    # The last two are what zipfile raises for a compression it does not know, and for a password.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path} cannot be unpacked ({error}).", hint) from error
     except (ValueError, RecursionError) as error:

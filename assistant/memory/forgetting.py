@@ -20,7 +20,7 @@ from assistant.memory.records import ItemKind, MemoryStatus, Operation
 PURGED_TEXT = "(purged)"
 """Stands where a purged text stood."""
 
-_USER = Origin("user")
+_USER = Origin(applying.BY_USER)
 
 
 def forget(connection: apsw.Connection, memory_id: int) -> Operation:

@@ -16,7 +16,7 @@ from assistant.errors import NotFoundError
 from assistant.memory import indexes, times
 from assistant.memory.dates import Period
 from assistant.memory.records import ItemKind, Memory, MemoryStatus, MemoryVersion
-from assistant.memory.vectors import Selection
+from assistant.memory.vectors import ALL, Selection
 
 _VERSION_COLUMNS = "memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
 _COLUMNS = "id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
@@ -41,12 +41,12 @@ def memories(connection: apsw.Connection, *, include_all: bool) -> list[Memory]:
     return [from_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM current_memory {where} ORDER BY id")]
 
 
-def newest(connection: apsw.Connection, limit: int, among: Selection | None = None) -> list[Memory]:
-    """The active memories that came last, newest first; of those that `among` selects, if given."""
-    chosen = f"AND id IN ({among.sql})" if among is not None else ""
+def newest(connection: apsw.Connection, limit: int, among: Selection = ALL) -> list[Memory]:
+    """The active memories that came last, newest first; of those that `among` selects."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' {chosen} ORDER BY id DESC LIMIT :limit",
-        {**(among.values if among is not None else {}), "limit": limit},
+        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' {among.restrict('id')}"
+        " ORDER BY id DESC LIMIT :limit",
+        {**among.values, "limit": limit},
     )
     return [from_row(row) for row in rows]
 

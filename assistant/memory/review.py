@@ -24,7 +24,7 @@ def accept(connection: apsw.Connection, operation_id: int) -> Operation:
     if held.source_message_id is not None:
         observed_at = conversations.message(connection, held.source_message_id).created_at
     proposed = MemoryOperation(held.action, held.memory_id, held.text)
-    origin = Origin("user", held.source_message_id, settles=held.id)
+    origin = Origin(applying.BY_USER, held.source_message_id, settles=held.id)
     [done] = applying.apply(connection, [proposed], origin, observed_at)
     if done.status is OperationStatus.REJECTED:  # The caller's transaction takes its row back as well.
         raise InputError(f"Operation {operation_id} cannot be accepted: {done.reason}.")
@@ -36,7 +36,7 @@ def decline(connection: apsw.Connection, operation_id: int) -> Operation:
     held = journal.operation(connection, operation_id)
     if reason := _standing(held):
         raise InputError(f"Operation {operation_id} cannot be declined: {reason}.")
-    origin = Origin("user", held.source_message_id, settles=held.id)
+    origin = Origin(applying.BY_USER, held.source_message_id, settles=held.id)
     return journal.write(connection, Entry(Action.NOOP, origin))
 
 

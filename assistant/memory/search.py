@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import apsw
@@ -17,7 +18,7 @@ from assistant.memory import conversations, memories, times, vectors, words
 from assistant.memory.dates import Period, Precision
 from assistant.memory.indexes import TEXTS
 from assistant.memory.records import ANY_TIME, Explanation, Hit, ItemKind, Times
-from assistant.memory.vectors import Query, Selection
+from assistant.memory.vectors import ALL, Query, Selection
 
 MIN_COSINE = 0.25
 """Below this two sentences have nothing to do with each other, to all-MiniLM-L6-v2."""
@@ -75,7 +76,7 @@ def _ranked(
     wanted: int,
     *,
     floor: bool,
-    among: Selection | None,
+    among: Selection,
 ) -> list[tuple[int, Explanation]]:
     """The items by reciprocal rank fusion of both ways to search, best first."""
     by_text = _matching(connection, kind, match_expression(text), wanted, among)
@@ -108,8 +109,7 @@ def _hit(connection: apsw.Connection, kind: ItemKind, item_id: int, why: Explana
     message = conversations.message(connection, item_id) if kind is ItemKind.MESSAGE else None
     said = memory.text if memory is not None else message.text if message is not None else ""
     shared = _shared(query, said) if why.text_rank is not None else ()
-    explained = Explanation(shared, why.text_rank, why.meaning_rank, why.cosine)
-    return Hit(_score(why), explained, memory, message)
+    return Hit(_score(why), replace(why, words=shared), memory, message)
 
 
 def _meant(text: str) -> list[str]:
@@ -145,16 +145,15 @@ def _terms(word: str) -> list[str]:
     return found
 
 
-def _matching(
-    connection: apsw.Connection, kind: ItemKind, expression: str, limit: int, among: Selection | None
-) -> list[int]:
+def _matching(connection: apsw.Connection, kind: ItemKind, expression: str, limit: int, among: Selection) -> list[int]:
     """The rows that match, best first, of equally good ones the newest."""
     if not expression:
         return []
-    table, chosen = TEXTS[kind], f"AND rowid IN ({among.sql})" if among is not None else ""
+    table = TEXTS[kind]
     rows = connection.execute(
-        f"SELECT rowid FROM {table} WHERE {table} MATCH :expression {chosen} ORDER BY rank, rowid DESC LIMIT :limit",
-        {**(among.values if among is not None else {}), "expression": expression, "limit": limit},
+        f"SELECT rowid FROM {table} WHERE {table} MATCH :expression {among.restrict('rowid')}"
+        " ORDER BY rank, rowid DESC LIMIT :limit",
+        {**among.values, "expression": expression, "limit": limit},
     )
     return [rowid for (rowid,) in rows]
 
@@ -168,10 +167,10 @@ _HOLDS = "CASE length({0}) WHEN 4 THEN :year WHEN 7 THEN :month WHEN 8 THEN :wee
 """The day that is asked about, as precisely as the period it is compared with is written."""
 
 
-def _selection(kind: ItemKind, when: Times) -> Selection | None:
-    """The items of those times; None if all times are meant."""
+def _selection(kind: ItemKind, when: Times) -> Selection:
+    """The items of those times."""
     if when == ANY_TIME:
-        return None
+        return ALL
     values: dict[str, str] = {}
     sql, said_at = _SAID_AT[kind]
     if when.said_from is not None:

@@ -26,11 +26,11 @@ LOOKED_THROUGH = 100
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """An operation that is to be undone, and the memory that it changed."""
+    """An operation that can be undone, the memory that it changed, and what that said before."""
 
     operation: Operation
-    version: int
     memory: Memory
+    before: State
 
 
 def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
@@ -39,9 +39,12 @@ def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     The newest that stands is never itself an undo, so that undoing again and again walks back to the empty bank;
     undoing an undo by its id is redo.
     """
-    target = _target(connection, _newest(connection) if operation_id is None else operation_id)
-    before = _state_before(connection, target)
-    _check_no_twin(connection, target, before)
+    target = _newest(connection) if operation_id is None else _target(connection, operation_id)
+    return _take_back(connection, target)
+
+
+def _take_back(connection: apsw.Connection, target: _Target) -> Operation:
+    before = target.before
     version = target.memory.version + 1
     after = before.text if before.status is MemoryStatus.ACTIVE else None
     was = target.memory.text if target.memory.status is MemoryStatus.ACTIVE else None
@@ -73,7 +76,7 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     Raises InputError saying why not, or NotFoundError.
     """
     if operation_id is None:
-        return undo(connection, _newest_undo(connection))
+        return _take_back(connection, _newest_undo(connection))
     operation = journal.operation(connection, operation_id)
     undone_by: int | None = connection.execute(
         "SELECT max(id) FROM operation WHERE undoes = ? AND NOT undone", (operation_id,)
@@ -83,7 +86,7 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     return undo(connection, undone_by)
 
 
-def _newest_undo(connection: apsw.Connection) -> int:
+def _newest_undo(connection: apsw.Connection) -> _Target:
     """The newest undo, not of an undo, that can be taken back, as what it did is how its memory now stands."""
     rows: Any = connection.execute(
         "SELECT later.id FROM operation AS later CROSS JOIN operation AS undone_one ON undone_one.id = later.undoes"
@@ -96,7 +99,7 @@ def _newest_undo(connection: apsw.Connection) -> int:
     return _first_possible(connection, rows, "There is nothing to redo.")
 
 
-def _newest(connection: apsw.Connection) -> int:
+def _newest(connection: apsw.Connection) -> _Target:
     """The newest operation that can be undone, as what it did is how its memory now stands."""
     rows: Any = connection.execute(
         # Joined crosswise, so that the newest operations are looked at first, and seldom more than one of them.
@@ -111,17 +114,14 @@ def _newest(connection: apsw.Connection) -> int:
     return _first_possible(connection, rows, "There is nothing to undo.")
 
 
-def _first_possible(connection: apsw.Connection, rows: Iterable[Any], nothing: str) -> int:
+def _first_possible(connection: apsw.Connection, rows: Iterable[Any], nothing: str) -> _Target:
     """The first of these operations that nothing stands against; if there is none, why not the very first."""
     refusal = InputError(nothing)
     for number, (operation_id,) in enumerate(rows):
         try:
-            target = _target(connection, operation_id)
-            _check_no_twin(connection, target, _state_before(connection, target))
+            return _target(connection, operation_id)
         except InputError as error:
             refusal = error if number == 0 else refusal
-        else:
-            return int(operation_id)
     raise refusal
 
 
@@ -146,28 +146,30 @@ def _target(connection: apsw.Connection, operation_id: int) -> _Target:
             f"Operation {operation_id} cannot be undone: memory {memory.id} has changed since.",
             "Undo the later change first.",
         )
-    return _Target(operation, version, memory)
+    before = _state_before(connection, operation_id, memory.id, version)
+    _check_no_twin(connection, operation_id, memory.id, before)
+    return _Target(operation, memory, before)
 
 
-def _state_before(connection: apsw.Connection, target: _Target) -> State:
-    before = memories.state_at(connection, target.memory.id, target.version - 1)
+def _state_before(connection: apsw.Connection, operation_id: int, memory_id: int, version: int) -> State:
+    before = memories.state_at(connection, memory_id, version - 1)
     if before is None:
-        now = memories.state_at(connection, target.memory.id, target.version)
+        now = memories.state_at(connection, memory_id, version)
         assert now is not None
         return replace(now, status=MemoryStatus.RETIRED, result_of=None)
     if before.status is MemoryStatus.PURGED:
-        raise InputError(f"Operation {target.operation.id} cannot be undone: what was said before it was purged.")
+        raise InputError(f"Operation {operation_id} cannot be undone: what was said before it was purged.")
     return before
 
 
-def _check_no_twin(connection: apsw.Connection, target: _Target, before: State) -> None:
+def _check_no_twin(connection: apsw.Connection, operation_id: int, memory_id: int, before: State) -> None:
     if before.status is not MemoryStatus.ACTIVE:
         return
-    for memory_id, _ in memories.saying(connection, before.text, MemoryStatus.ACTIVE):
-        if memory_id != target.memory.id:
+    for twin, _ in memories.saying(connection, before.text, MemoryStatus.ACTIVE):
+        if twin != memory_id:
             raise InputError(
-                f"Operation {target.operation.id} cannot be undone: memory {memory_id} says the same by now.",
-                f"Forget memory {memory_id} first if you want the other one back.",
+                f"Operation {operation_id} cannot be undone: memory {twin} says the same by now.",
+                f"Forget memory {twin} first if you want the other one back.",
             )
 
 

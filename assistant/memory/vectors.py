@@ -15,7 +15,7 @@ import math
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
@@ -55,10 +55,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A query for the ids of some items, with the values of its named parameters."""
+    """A query for the ids of some items, with the values of its named parameters; without one, all of them."""
 
-    sql: str
-    values: Mapping[str, str]
+    sql: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def restrict(self, column: str) -> str:
+        """What is added to a condition so that only rows with those ids in `column` meet it."""
+        return f"AND {column} IN ({self.sql})" if self.sql else ""
+
+
+ALL = Selection()
 
 
 def known(connection: apsw.Connection, embedder: str, dimensions: int) -> int | None:
@@ -153,23 +160,24 @@ def store(connection: apsw.Connection, embedder: int, items: Sequence[Missing], 
 
 
 def nearest(
-    connection: apsw.Connection, query: Query, kind: ItemKind, limit: int, among: Selection | None = None
+    connection: apsw.Connection, query: Query, kind: ItemKind, limit: int, among: Selection = ALL
 ) -> list[tuple[int, float]]:
-    """The items nearest in meaning, as (id, cosine), nearest first; of those that `among` selects, if given."""
+    """The items nearest in meaning, as (id, cosine), nearest first; of those that `among` selects."""
     embedder = known(connection, query.embedder, len(query.vector) // FLOAT_BYTES)
     if embedder is None:
         return []
     bits, vector = _compact(query.vector)
-    table, chosen = _TABLES[kind], f"AND item_id IN ({among.sql})" if among is not None else ""
+    table = _TABLES[kind]
     values = {"embedder": embedder, "bits": bits, "vector": vector, "candidates": max(CANDIDATES, limit)}
     # A blob of another length is damaged: sqlite-vec would refuse the whole query for it.
     rows = connection.execute(
         f"SELECT item_id, 1.0 - vec_distance_cosine(vec_int8(vector), vec_int8(:vector)) AS cosine FROM {table}"
         " WHERE embedder_id = :embedder AND length(vector) = length(:vector) AND item_id IN ("
-        f" SELECT item_id FROM {table} WHERE embedder_id = :embedder AND length(bits) = length(:bits) {chosen}"
+        f" SELECT item_id FROM {table} WHERE embedder_id = :embedder AND length(bits) = length(:bits)"
+        f" {among.restrict('item_id')}"
         " ORDER BY vec_distance_hamming(vec_bit(bits), vec_bit(:bits)) LIMIT :candidates)"
         " ORDER BY cosine DESC, item_id DESC LIMIT :limit",
-        {**values, **(among.values if among is not None else {}), "limit": limit},
+        {**values, **among.values, "limit": limit},
     )
     return [(item_id, cosine) for item_id, cosine in rows if cosine is not None]
 
