@@ -66,13 +66,16 @@ def restore(path: Path, backup: Path, key: Key | None) -> Path | None:
         raise DatabaseDamaged(f"The backup {backup} is not whole ({found[0]}).", "Take an earlier one.")
     aside = path.with_name(f"{path.name}{REPLACED}{times.now().astimezone(UTC):%Y%m%dT%H%M%S}Z")
     replaces = path.exists()
+    copy = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     source = Database(backup, key=key)
     try:
+        source.copy_to(copy)  # First, so that what is there stays there if there is no room for both.
         if replaces:
             _set_aside(path, aside, key)
-        source.copy_to(path)
+        copy.replace(path)
     finally:
         source.close()
+        copy.unlink(missing_ok=True)
     return aside if replaces else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.errors import DatabaseDamaged
+from assistant.errors import DatabaseDamaged, DiskFull
 from assistant.memory import backups, times
 from assistant.memory.bank import MemoryBank
 from assistant.memory.database import Database
@@ -70,3 +70,21 @@ def test_a_purge_leaves_nothing_in_backups_and_leaves_a_fresh_one(bank: MemoryBa
     [backup] = backups.all_of(path)
     with MemoryBank.open(backup) as copy:
         assert [memory.text for memory in copy.memories()] == ["User likes tea"]
+
+
+def test_a_backup_that_there_is_no_room_for_replaces_nothing(
+    bank: MemoryBank, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.add("User likes tea")
+    backup = bank.back_up()
+    bank.close()
+
+    def full(database: Database, to: Path) -> None:
+        raise DiskFull(f"There is no room left to write to {to}.")
+
+    monkeypatch.setattr(Database, "copy_to", full)
+    with pytest.raises(DiskFull):
+        backups.restore(path, backup, None)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["backups", "recollect.db"]
+    with MemoryBank.open(path) as same:
+        assert [memory.text for memory in same.memories()] == ["User likes tea"]
