@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form
 
 _PIECE = re.compile(r"\s*\S+|\s+")
 
@@ -86,14 +86,14 @@ class ScriptedGenerator:
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
         cancel: threading.Event | None = None,
         seed: int | None = None,
     ) -> Completion:
-        call = Call(agent, tuple(prompt), grammar)
+        call = Call(agent, tuple(prompt), form.grammar if form is not None else None)
         self.calls.append(call)
         match self._next(agent):
             case Completion() as completion:

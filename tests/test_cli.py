@@ -22,11 +22,10 @@ import pytest
 
 import assistant
 from assistant import cli
-from assistant.agents.generation import Completion, FinishReason, ModelTraits
+from assistant.agents.generation import Agent, Completion, FinishReason, ModelTraits
 from assistant.commands import opening
 from assistant.commands.opening import Models
 from assistant.errors import EngineCrashed, ModelFileError
-from assistant.llm.manifest import shipped_model
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.paths import Paths
@@ -69,7 +68,7 @@ def scripted(*, answer=(), manager=(), embedder=None, before=lambda: None, **def
 
     @contextmanager
     def open_models(paths):
-        yield Models(generator, embedder, ModelTraits(least_confidence=0.5), before)
+        yield Models(generator, embedder, dict.fromkeys(Agent, ModelTraits(least_confidence=0.5)), before)
 
     return open_models
 
@@ -317,10 +316,12 @@ def test_what_earlier_messages_leave_to_decide_is_said(bank, capsys):
 
 
 def test_the_bound_of_the_manifest_reaches_the_queue(tmp_path, monkeypatch):
-    model = replace(shipped_model(), traits=ModelTraits(3, 0.75, 0.5))
-    monkeypatch.setattr(opening, "shipped_model", lambda: model)
+    chosen = opening.chosen_models(Paths(tmp_path))
+    chosen[Agent.MANAGER] = replace(chosen[Agent.MANAGER], traits=ModelTraits(3, 0.75, 0.5))
+    monkeypatch.setattr(opening, "chosen_models", lambda paths: chosen)
     with opening.open_models(Paths(tmp_path)) as models:
-        assert models.traits == ModelTraits(3, 0.75, 0.5)
+        assert models.manager().traits == ModelTraits(3, 0.75, 0.5)
+        assert models.answer_agent().traits.trained
 
 
 def test_what_the_model_was_not_sure_of_is_held_and_said_so(bank, capsys):
@@ -652,7 +653,7 @@ def test_an_import_of_what_is_no_recording_is_exit_code_2(arguments, said):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.gguf").path
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.gguf", context=8192).path
 
 
 def test_a_real_model_answers_and_reads_whatever_it_is_worth(data, tiny):
@@ -702,8 +703,9 @@ def test_ctrl_c_in_the_terminal_stops_a_real_model_and_keeps_what_was_said(data,
 
 def test_the_models_are_listed(tiny, data):
     environment = {**os.environ, "RECOLLECT_MODEL": str(tiny)}
-    chat, search = json.loads(recollect("models", "--json", env=environment).stdout)
+    chat, shipped, search = json.loads(recollect("models", "--json", env=environment).stdout)
     assert (chat["name"], chat["use"], chat["size"]) == ("tiny", "chat", tiny.stat().st_size)
+    assert (chat["used_by"], shipped["used_by"]) == (["manager", "answer"], [])
     assert (search["use"], search["size"]) == ("search", None)
     ended = recollect("models", env={**os.environ, "RECOLLECT_MODEL": "/none.gguf"})
     assert (ended.returncode, ended.stdout) == (5, b"")

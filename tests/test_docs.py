@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.cli import EPILOG, build_parser
+from assistant.commands.arguments import EPILOG, build_parser
 from assistant.conversation.locomo import read_locomo
 from assistant.tui.screens.help import _KEYS
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import takewhile
 from random import Random
 
@@ -16,7 +15,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from assistant.llm.chatml import ControlTokens, render
+from assistant.llm.prompting import build
+from assistant.llm.templates import CHATML, ChatTemplate
 from trainer.data.simulate import simulate
 from trainer.data.storyteller import USUAL, Shares
 from trainer.data.wordings import Wordings
@@ -82,23 +82,28 @@ class Document:
 
 
 class Encoder:
-    """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text."""
+    """Turns examples into tokens as llama.cpp will see them: control tokens by id, everything else as plain text.
+
+    A `prompting.Vocabulary`, so that it is the app's own code that writes the prompts.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self.plain.encode_special_tokens = True  # "<|im_end|>" in a message is text.
         start, self.end, self.pad = map(tokenizer.convert_tokens_to_ids, (TURN_START, TURN_END, END_OF_TEXT))
-        self._control = ControlTokens(start, self.end)
+        self.specials = {TURN_START: start, TURN_END: self.end, END_OF_TEXT: self.pad}
+        self.controls: frozenset[int] = frozenset(self.specials.values())
+        self.strips: frozenset[int] = frozenset()
         self.vocabulary = len(tokenizer)
-        self._text = lru_cache(maxsize=1024)(self._encoded)  # Most of what is asked for are the roles of messages.
+        self._template = ChatTemplate(CHATML)
 
-    def _encoded(self, text: str) -> list[int]:
+    def tokenize(self, text: str) -> list[int]:
         return self.plain.encode(text, add_special_tokens=False).ids
 
     def encode(self, example: Example) -> tuple[list[int], list[int]]:
         """The prompt's tokens, up to where the assistant speaks, and the completion's, with the end of the turn."""
-        prompt = render(example.prompt, self._text, self._control, budget=UNLIMITED)
-        return prompt, [*self._text(example.completion), self.end]
+        prompt = build(self._template, example.prompt, self, budget=UNLIMITED)
+        return list(prompt.tokens), [*self.tokenize(example.completion), self.end]
 
     def document(self, group: list[Example]) -> Document:
         """The examples of `group` as one document: what all prompts begin with is there once."""

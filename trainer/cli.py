@@ -82,11 +82,17 @@ def _starter(options: argparse.Namespace) -> int:
 
 
 def _lives(options: argparse.Namespace) -> int:
-    from assistant.llm.manifest import shipped_model
+    from assistant.agents.generation import Agent
+    from assistant.llm.installed import InstalledModels
+    from assistant.llm.manifest import ModelFile
+    from assistant.paths import Paths
     from trainer import publish
     from trainer.data.wordings import Register, Split, Wordings
 
-    model = publish.unpublished(options.model) if options.model else shipped_model()
+    chosen = InstalledModels.read(Paths.default()).chosen(Agent.ANSWER)
+    model = publish.unpublished(options.model) if options.model else chosen
+    if not isinstance(model, ModelFile):
+        raise SystemExit(f"{model.name} runs on a server; name a file with --model.")
     register = Register(options.register) if options.register else None
     wordings = Wordings.load(Split(options.split), register)
     scores = publish.score(model, wordings, options.lives, _say, threads=options.threads)

@@ -139,10 +139,10 @@ class _Telling:
     def __init__(self, bank: MemoryBank, generator: Generator, traits: ModelTraits, scores: Scores) -> None:
         self._bank = bank
         self._traits = traits
-        generator = Reconsidering(generator, traits)
+        generator = Reconsidering(generator, dict.fromkeys(Agent, traits))
         self._manager = _Watched(generator)
-        self._queue = ManagerQueue(bank, MemoryManager(self._manager), traits=traits)
-        self._chat = Chat(bank, AnswerAgent(generator), traits=traits)
+        self._queue = ManagerQueue(bank, MemoryManager(self._manager, traits))
+        self._chat = Chat(bank, AnswerAgent(generator, traits))
         self._scores = scores
         self._conversation = bank.new_conversation().id
         self._ids: dict[tuple[str, ...], int] = {}

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.agents.completions import ANSWER_MARK, Answer, Malformed, answer_grammar, parse_answer
-from assistant.agents.generation import Agent, ChatMessage, Completion, Generator
+from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, Form, Generator, ModelTraits
+from assistant.agents.json_forms import answer_json
 from assistant.agents.prompts import answer_prompt
-
-MAX_TOKENS = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,9 @@ class Reply:
 class AnswerAgent:
     """Asks a model to name the memories that matter and to answer from them."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, traits: ModelTraits = USUAL_TRAITS) -> None:
         self._generator = generator
+        self.traits = traits
 
     def reply(
         self,
@@ -44,9 +44,9 @@ class AnswerAgent:
         """
         completion = self._generator.generate(
             Agent.ANSWER,
-            answer_prompt(message, memories, history=history),
-            grammar=answer_grammar(memories),
-            max_tokens=MAX_TOKENS,
+            answer_prompt(message, memories, history=history, trained=self.traits.trained),
+            form=Form(answer_grammar(memories), answer_json(memories)),
+            max_tokens=self.traits.answer_tokens,
             on_text=_after_mark(on_text) if on_text is not None else None,
             cancel=cancel,
         )

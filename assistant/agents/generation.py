@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Agent(StrEnum):
@@ -34,6 +34,27 @@ class ChatMessage:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class JsonForm:
+    """A form for what can be held to a JSON Schema alone.
+
+    `request` tells a model in words to write so. `read` turns the JSON, which may still be growing, into the completion
+    that the grammar describes, as far as it is certain: of a longer text it returns a longer one that begins alike.
+    """
+
+    schema: Mapping[str, Any]
+    request: str
+    read: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a completion has to look like: a grammar in GBNF, and the same as JSON where that is all one can ask for."""
+
+    grammar: str
+    json: JsonForm | None = None
+
+
 class FinishReason(StrEnum):
     """Why a completion ended."""
 
@@ -47,7 +68,8 @@ class Completion:
     """What a model wrote, and what it cost (tokens; `seconds` of wall time).
 
     `confidence` is the geometric mean of the probabilities that the model gave the tokens it wrote, from 0 to 1.
-    `model` is the name of the model, "" where nobody knows.
+    `model` is the name of the model, "" where nobody knows. `thinking_tokens` were written before the text and thrown
+    away; `dropped` messages of the history, the oldest, did not fit and were not read.
     """
 
     text: str
@@ -58,6 +80,13 @@ class Completion:
     seconds: float = 0.0
     confidence: float = 1.0
     model: str = ""
+    thinking_tokens: int = 0
+    dropped: int = 0
+
+    @property
+    def read_tokens(self) -> int:
+        """How much of the prompt had to be read; the rest was in the cache."""
+        return self.prompt_tokens - self.cached_tokens
 
     @property
     def log_probability(self) -> float:
@@ -69,17 +98,23 @@ class Completion:
 class ModelTraits:
     """What must be known of a model to work with it.
 
-    `memories_offered` is how many memories it was trained to be shown at once. What its manager proposes with a
-    confidence below `least_confidence` is more often wrong than right. Of completions with a confidence below
-    `reconsider_below`, other drafts are worth their time. One that copies instead of knowing a language has
-    `own_words`, in small letters: any other word that it writes should stand in its prompt. None: it may write what it
-    likes.
+    `memories_offered` is how many memories it is shown at once. What its manager proposes with a confidence below
+    `least_confidence` is more often wrong than right. Of completions with a confidence below `reconsider_below`, other
+    drafts are worth their time. One that copies instead of knowing a language has `own_words`, in small letters: any
+    other word that it writes should stand in its prompt. None: it may write what it likes.
+
+    A model that is `trained` for the task knows it from the agents' names; any other has to be told. `history_turns` is
+    how many of the turns before a message it is shown (None: as many as its context has room for), `answer_tokens` how
+    long its answers may grow.
     """
 
     memories_offered: int = 8
     least_confidence: float = 0.0
     reconsider_below: float = 0.0
     own_words: frozenset[str] = frozenset()
+    trained: bool = False
+    history_turns: int | None = None
+    answer_tokens: int = 1024
 
 
 USUAL_TRAITS = ModelTraits()
@@ -89,8 +124,8 @@ USUAL_TRAITS = ModelTraits()
 class Generator(Protocol):
     """Generates text for an agent. Greedy unless `temperature` is above 0, then repeatable by `seed`.
 
-    `grammar` is GBNF; `on_text` gets each new piece as it comes; setting `cancel` ends the generation within one token
-    with `FinishReason.CANCELLED` and the text so far.
+    The completion has `form`, if there is one. `on_text` gets each new piece as it comes; setting `cancel` ends the
+    generation within one token with `FinishReason.CANCELLED` and the text so far.
     """
 
     def generate(
@@ -98,7 +133,7 @@ class Generator(Protocol):
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,

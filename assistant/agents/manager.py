@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.agents.completions import Malformed, manager_grammar, parse_operations
-from assistant.agents.generation import Agent, Completion, FinishReason, Generator
+from assistant.agents.generation import USUAL_TRAITS, Agent, Completion, FinishReason, Form, Generator, ModelTraits
+from assistant.agents.json_forms import manager_json
 from assistant.agents.prompts import DEFAULT_SPEAKER, manager_prompt
 from assistant.memory.operations import MemoryOperation
 
@@ -29,8 +30,9 @@ class Decision:
 class MemoryManager:
     """Asks a model what a message changes about what is remembered."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, traits: ModelTraits = USUAL_TRAITS) -> None:
         self._generator = generator
+        self.traits = traits
 
     def decide(
         self,
@@ -47,8 +49,8 @@ class MemoryManager:
         """
         completion = self._generator.generate(
             Agent.MANAGER,
-            manager_prompt(message, memories, speaker=speaker, earlier=earlier),
-            grammar=manager_grammar(memories),
+            manager_prompt(message, memories, speaker=speaker, earlier=earlier, trained=self.traits.trained),
+            form=Form(manager_grammar(memories), manager_json(memories)),
             max_tokens=MAX_TOKENS,
             cancel=cancel,
         )

@@ -8,10 +8,10 @@ nothing where the model is sure, which is nearly always. A word from nowhere is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Generator, ModelTraits
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Generator, ModelTraits
 from assistant.agents.grounding import invented_words
 
 DRAFTS = 4
@@ -23,7 +23,7 @@ TEMPERATURE = 1.0
 
 
 class Reconsidering:
-    """Generates what `generator` does, but reconsiders completions that the model's `traits` give reason to doubt.
+    """Generates what `generator` does, but reconsiders completions that the traits of an agent's model give reason to.
 
     These are those of a confidence below `reconsider_below`, and those with a word that is neither given nor the
     model's own; where no draft does without such a word, the confidence is 0. What may be reconsidered does not
@@ -31,7 +31,7 @@ class Reconsidering:
     gives the same completion.
     """
 
-    def __init__(self, generator: Generator, traits: ModelTraits) -> None:
+    def __init__(self, generator: Generator, traits: Mapping[Agent, ModelTraits]) -> None:
         self._generator = generator
         self._traits = traits
 
@@ -40,7 +40,7 @@ class Reconsidering:
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
@@ -49,11 +49,13 @@ class Reconsidering:
     ) -> Completion:
         """See `Generator`. A completion that was cancelled is the one that was being written."""
 
+        traits = self._traits[agent]
+
         def draft(temperature: float, seed: int | None, on_text: Callable[[str], None] | None = None) -> Completion:
             return self._generator.generate(
                 agent,
                 prompt,
-                grammar=grammar,
+                form=form,
                 max_tokens=max_tokens,
                 temperature=temperature,
                 on_text=on_text,
@@ -62,17 +64,17 @@ class Reconsidering:
             )
 
         def is_grounded(completion: Completion) -> bool:
-            own = self._traits.own_words
+            own = traits.own_words
             return not own or not invented_words(completion.text, (message.text for message in prompt), own)
 
         def rank(completion: Completion) -> tuple[bool, bool, float]:
             whole = completion.finish_reason is FinishReason.STOP
             return whole, is_grounded(completion), completion.log_probability
 
-        if temperature > 0 or not (self._traits.reconsider_below > 0 or self._traits.own_words):
+        if temperature > 0 or not (traits.reconsider_below > 0 or traits.own_words):
             return draft(temperature, seed, on_text)
         best = draft(0.0, None)
-        doubtful = best.confidence < self._traits.reconsider_below or not is_grounded(best)
+        doubtful = best.confidence < traits.reconsider_below or not is_grounded(best)
         if doubtful and best.finish_reason is not FinishReason.CANCELLED:
             drafts = [best]
             for number in range(DRAFTS):

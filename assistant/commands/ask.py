@@ -6,8 +6,6 @@ import argparse
 import threading
 from collections.abc import Sequence
 
-from assistant.agents.answer import AnswerAgent
-from assistant.agents.manager import MemoryManager
 from assistant.commands import output
 from assistant.commands.opening import Models, OpenModels, cancel_on_interrupt, data_folder, open_bank
 from assistant.commands.reading import read_text
@@ -39,7 +37,7 @@ def run(args: argparse.Namespace, open_models: OpenModels) -> None:
 def _take_turn(
     args: argparse.Namespace, bank: MemoryBank, models: Models, message: Message, cancel: threading.Event
 ) -> tuple[Turn, Receipt]:
-    queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits)
+    queue = ManagerQueue(bank, models.manager())
     try:
         _tell_of_held(queue.run_pending(cancel=cancel, before_message_id=message.id))
     except EngineError as error:
@@ -47,7 +45,7 @@ def _take_turn(
         output.print_note(f"Earlier messages could not be read yet: {error}")
     if cancel.is_set():
         raise InterruptedByUser("Stopped before answering.", "The message is saved.")
-    chat = Chat(bank, AnswerAgent(models.generator), traits=models.traits)
+    chat = Chat(bank, models.answer_agent())
     turn = chat.reply(message, on_event=_ignore if args.json else _stream, cancel=cancel)
     if not args.wait or cancel.is_set():
         return turn, Receipt(message.id, ())
@@ -79,6 +77,12 @@ def _show(args: argparse.Namespace, turn: Turn, receipt: Receipt) -> None:
                 "operations": [operation_json(operation) for operation in receipt.operations],
                 "conversation_id": turn.message.conversation_id,
                 "message_id": turn.message.id,
+                "tokens": {
+                    "prompt": turn.completion.prompt_tokens,
+                    "read": turn.completion.read_tokens,
+                    "thinking": turn.completion.thinking_tokens,
+                    "written": turn.completion.completion_tokens,
+                },
             }
         )
         return

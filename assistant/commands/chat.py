@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from assistant.agents.generation import USUAL_TRAITS, ModelTraits
+from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.commands.passphrases import key_of
 from assistant.errors import InputError, ModelFileError
-from assistant.llm.manifest import shipped_model
+from assistant.llm.installed import chosen_models
 from assistant.paths import Paths
 
 if TYPE_CHECKING:
-    from assistant.llm.engine import Engine
+    from assistant.llm.engines import Engines
     from assistant.memory.bank import MemoryBank
     from assistant.tui.session import ChatEngine
 
@@ -27,23 +27,23 @@ def run() -> int:
     paths.create()
     key = key_of(paths)  # Asked for while there is still a plain terminal to ask on.
 
-    def make_engine() -> Engine:
-        from assistant.commands.opening import start_engine
+    def make_engine() -> Engines:
+        from assistant.commands.opening import start_engines
 
-        return start_engine(paths)
+        return start_engines(paths)
 
     def open_bank(engine: ChatEngine | None) -> MemoryBank:
         from assistant.memory.bank import MemoryBank
 
         return MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
 
-    app = RecollectApp(make_engine, open_bank, traits=_traits())
+    app = RecollectApp(make_engine, open_bank, traits=_traits(paths))
     app.run()
     return app.return_code or 0
 
 
-def _traits() -> ModelTraits:
+def _traits(paths: Paths) -> dict[Agent, ModelTraits]:
     try:
-        return shipped_model().traits
+        return {agent: model.traits for agent, model in chosen_models(paths).items()}
     except ModelFileError:
-        return USUAL_TRAITS  # The chat will say so itself, when it starts the model.
+        return dict.fromkeys(Agent, USUAL_TRAITS)  # The chat will say so itself, when it starts the model.

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from assistant.agents.manager import MemoryManager
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, cancel_on_interrupt, data_folder, open_bank
 from assistant.commands.showing import memory_json, operation_json, operation_line
@@ -113,7 +112,7 @@ def _replay(
         bank.back_up_if_due()
         bank.embedder = models.embedder
         models.wait_until_ready()
-        queue = ManagerQueue(bank, MemoryManager(models.generator), traits=models.traits, ask_about=ask_about)
+        queue = ManagerQueue(bank, models.manager(), ask_about=ask_about)
         with cancel_on_interrupt() as cancel:
             for recorded in conversations:
                 ahead -= len(recorded.turns)

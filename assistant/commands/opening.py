@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from assistant.agents.generation import Generator, ModelTraits
+from assistant.agents.answer import AnswerAgent
+from assistant.agents.generation import Agent, Generator, ModelTraits
+from assistant.agents.manager import MemoryManager
 from assistant.agents.reconsidering import Reconsidering
 from assistant.commands.passphrases import key_of
-from assistant.llm.engine import Engine
-from assistant.llm.manifest import shipped_model
+from assistant.llm.engines import Engines
+from assistant.llm.installed import chosen_models
 from assistant.memory.bank import Embedder, MemoryBank
 from assistant.paths import Paths
 
@@ -29,8 +31,14 @@ class Models:
 
     generator: Generator
     embedder: Embedder | None
-    traits: ModelTraits
+    traits: Mapping[Agent, ModelTraits]
     wait_until_ready: Callable[[], None]
+
+    def answer_agent(self) -> AnswerAgent:
+        return AnswerAgent(self.generator, self.traits[Agent.ANSWER])
+
+    def manager(self) -> MemoryManager:
+        return MemoryManager(self.generator, self.traits[Agent.MANAGER])
 
 
 OpenModels = Callable[[Paths], AbstractContextManager[Models]]
@@ -38,19 +46,29 @@ OpenModels = Callable[[Paths], AbstractContextManager[Models]]
 
 @contextmanager
 def open_models(paths: Paths) -> Iterator[Models]:
-    """The shipped model, beginning to load in a process of its own, which ends with the `with` block."""
-    with start_engine(paths) as engine:
-        embedder = engine if paths.embedder.exists() else None
-        traits = shipped_model().traits
-        generator = Reconsidering(engine, traits)
-        yield Models(generator, embedder, traits, lambda: engine.ready(LOAD_SECONDS))
+    """The chosen models, beginning to load in a process of their own, which ends with the `with` block."""
+    with start_engines(paths) as engines:
+        embedder = engines if paths.embedder.exists() else None
+        traits = chosen_traits(paths)
+        generator = Reconsidering(engines, traits)
+        yield Models(generator, embedder, traits, lambda: engines.ready(LOAD_SECONDS))
 
 
-def start_engine(paths: Paths) -> Engine:
-    """The engine, beginning to load. Raises ModelFileError if no model is known; what else is wrong it tells later."""
-    engine = Engine(shipped_model(), embedder=paths.embedder, log_file=paths.logs / "engine.log")
-    engine.start()
-    return engine
+def start_engines(paths: Paths) -> Engines:
+    """The engines, beginning to load. Raises ModelFileError if no model is known; what else is wrong it tells later."""
+    engines = Engines(
+        chosen_models(paths),
+        embedder=paths.embedder,
+        log_file=paths.logs / "engine.log",
+        states=paths.data / "states",
+    )
+    engines.start()
+    return engines
+
+
+def chosen_traits(paths: Paths) -> dict[Agent, ModelTraits]:
+    """Those of the chosen models. Raises ModelFileError."""
+    return {agent: model.traits for agent, model in chosen_models(paths).items()}
 
 
 def data_folder() -> Paths:

@@ -10,27 +10,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from assistant.agents.answer import AnswerAgent, Reply
 from assistant.agents.completions import Malformed
-from assistant.agents.generation import USUAL_TRAITS, ChatMessage, Completion, FinishReason, ModelTraits, Role
+from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
 from assistant.conversation.inputs import clean_text, title_of, without_controls
 from assistant.memory.bank import ItemKind, Memory, MemoryBank, Message, MessageRole, MessageState
 
 CHECKPOINT_SECONDS = 0.5
-HISTORY_TURNS = 2
-"""As many turns as the models see before a message in training; more would only be noise to them."""
 MESSAGES_LOOKED_THROUGH = 12
-"""How far back those turns are looked for, messages that got no reply included."""
+"""How far back a few turns are looked for, messages that got no reply included."""
+MOST_MESSAGES = 400
+"""More of a conversation is never given to a model, whatever room it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A message with its reply. `citations` are the memories the answer names, in its order.
 
-    `malformed` is set if the model kept no form; its raw text is then the reply, and held for review.
+    `malformed` is set if the model kept no form; its raw text is then the reply, and held for review. `seen_from` is
+    the oldest message that the model was shown, None if it was shown all of them.
     """
 
     message: Message
@@ -38,6 +39,7 @@ class Turn:
     citations: tuple[Memory, ...]
     completion: Completion
     malformed: Malformed | None = None
+    seen_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,9 @@ def related(bank: MemoryBank, message: Message, limit: int) -> list[Memory]:
 class Chat:
     """Answers messages from the memories in a bank."""
 
-    def __init__(self, bank: MemoryBank, answer_agent: AnswerAgent, *, traits: ModelTraits = USUAL_TRAITS) -> None:
+    def __init__(self, bank: MemoryBank, answer_agent: AnswerAgent) -> None:
         self._bank = bank
         self._agent = answer_agent
-        self._traits = traits
 
     def send(
         self,
@@ -121,9 +122,10 @@ class Chat:
 
     def reply(self, message: Message, *, on_event: OnEvent = _ignore, cancel: threading.Event | None = None) -> Turn:
         """Answers a message that is saved already. Raises EngineError; a reply that had begun stays, as partial."""
-        memories = tuple(related(self._bank, message, self._traits.memories_offered))
+        memories = tuple(related(self._bank, message, self._agent.traits.memories_offered))
         on_event(MemoriesFound(memories, self._bank.search_mode))
         draft = _Draft(self._bank, message.conversation_id)
+        history = self._history(message)
 
         def receive(piece: str) -> None:
             # The grammar keeps only ASCII's control characters out.
@@ -135,26 +137,48 @@ class Chat:
             reply = self._agent.reply(
                 message.text,
                 [memory.text for memory in memories],
-                history=self._history(message),
+                history=history.prompt,
                 on_text=receive,
                 cancel=cancel,
             )
         except BaseException:
             draft.keep()
             raise
-        turn = self._finish(message, reply, draft, memories)
+        turn = replace(self._finish(message, reply, draft, memories), seen_from=self._see(message, reply, history))
         on_event(AnswerDone(turn))
         return turn
 
-    def _history(self, message: Message) -> list[ChatMessage]:
-        """The turns before `message`, as they were said; a message without a reply is none."""
-        before = self._bank.messages(message.conversation_id, limit=MESSAGES_LOOKED_THROUGH, before_id=message.id)
+    def _history(self, message: Message) -> _History:
+        """The turns before `message` that the model is shown, as they were said; a message without a reply is none.
+
+        A model that reads as much as it has room for is shown what it saw last time and what came since, so that the
+        beginning of the prompt stays as it was.
+        """
+        wanted = self._agent.traits.history_turns
+        limit = MOST_MESSAGES if wanted is None else MESSAGES_LOOKED_THROUGH
+        before = self._bank.messages(message.conversation_id, limit=limit + 1, before_id=message.id)
+        if wanted is None and (first := self._bank.conversation(message.conversation_id).seen_from) is not None:
+            before = [said for said in before if said.id >= first]
         turns = [
-            (ChatMessage(Role.USER, said.text), ChatMessage(Role.ASSISTANT, reply.text))
+            (said, reply)
             for said, reply in pairwise(before)
             if said.role is MessageRole.USER and reply.role is MessageRole.ASSISTANT and reply.text
         ]
-        return [part for turn in turns[-HISTORY_TURNS:] for part in turn]
+        shown = turns if wanted is None else turns[max(len(turns) - wanted, 0) :]
+        return _History(
+            [part for turn in shown for part in turn], whole=len(before) <= limit and len(shown) == len(turns)
+        )
+
+    def _see(self, message: Message, reply: Reply, history: _History) -> int | None:
+        """From which message on the model has read the conversation; None if from its beginning."""
+        conversation = self._bank.conversation(message.conversation_id)
+        seen = [*history.messages, message][reply.completion.dropped]
+        from_beginning = history.whole and reply.completion.dropped == 0
+        goes_on = self._agent.traits.history_turns is None and conversation.seen_from is not None
+        seen_from = None if from_beginning and not goes_on else seen.id
+        if seen_from != conversation.seen_from:
+            self._bank.see_from(message.conversation_id, seen_from)
+        return seen_from
 
     def _finish(self, message: Message, reply: Reply, draft: _Draft, memories: Sequence[Memory]) -> Turn:
         stopped = reply.completion.finish_reason is FinishReason.CANCELLED
@@ -169,6 +193,19 @@ class Chat:
             reason, model = f"answer: {malformed.reason}", reply.completion.model or None
             self._bank.hold(reply.completion.text, reason, source_message_id=saved.id, model=model)
         return Turn(message, saved, citations, reply.completion, malformed)
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What a model is shown of a conversation, user and assistant in turn; `whole` if nothing was left out of it."""
+
+    messages: list[Message]
+    whole: bool
+
+    @property
+    def prompt(self) -> list[ChatMessage]:
+        roles = {MessageRole.USER: Role.USER, MessageRole.ASSISTANT: Role.ASSISTANT}
+        return [ChatMessage(roles[message.role], message.text) for message in self.messages]
 
 
 class _Draft:

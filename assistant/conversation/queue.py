@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from assistant.agents.generation import USUAL_TRAITS, FinishReason, ModelTraits
+from assistant.agents.generation import FinishReason
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
 from assistant.conversation.chat import related
@@ -48,14 +48,12 @@ def _ignore(_: Receipt) -> None:
 class ManagerQueue:
     """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
 
-    def __init__(
-        self, bank: MemoryBank, manager: MemoryManager, *, traits: ModelTraits = USUAL_TRAITS, ask_about: str = ""
-    ) -> None:
+    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, ask_about: str = "") -> None:
         """With `ask_about`, all that is proposed is held for review, for that reason."""
         self._ask_about = ask_about
         self._bank = bank
         self._manager = manager
-        self._traits = traits
+        self._traits = manager.traits
 
     def run_pending(
         self,

@@ -30,6 +30,7 @@ def main() -> None:
     options: ChildOptions = decode(sys.argv[1])
     # The terminal's Ctrl-C is meant for the app, which decides what becomes of a request.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)
     requests, replies = _take_pipes()
     faulthandler.enable()
     scheduler = Scheduler()

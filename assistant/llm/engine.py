@@ -13,20 +13,23 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form
 from assistant.errors import EngineCrashed, EngineError, RecollectError
 from assistant.llm.manifest import ModelFile, verify
 from assistant.llm.process import ModelProcess, Replies, error_of
-from assistant.llm.protocol import ChildOptions, Done, Embed, Failed, Generate, Piece, Vectors
+from assistant.llm.protocol import AgentOptions, ChildOptions, Done, Embed, Failed, Generate, Piece, Vectors
 
 EMBEDDER_NAME = "all-MiniLM-L6-v2-Q8_0"
 DIMENSIONS = 384
+
+MANAGER_CONTEXT = 4096
+"""Tokens; a manager reads one message at a time, and no history that grows."""
 
 _POLL_SECONDS = 0.01
 """How often a waiting call looks whether it was cancelled."""
@@ -38,15 +41,27 @@ _HARD_STOP_SECONDS = 1.0
 class Engine:
     """Generates (`agents.generation.Generator`) and embeds (`memory.bank.Embedder`) with llama.cpp.
 
-    `embedder` is where the sentence model is, or will be; `threads` is one less than the cores unless given, because a
-    thread that shares its core makes all the others wait.
+    `models` is the model of both agents, or one for each; of agents that are not among them it knows nothing. Agents on
+    the same file share its weights, and each has a context of its own, so that what it has read stays read. `embedder`
+    is where the sentence model is, or will be, and `states` a folder where what was read of the instructions is kept
+    for the next start. `threads` is one less than the cores unless given, because a thread that shares its core makes
+    all the others wait.
     """
 
     name = EMBEDDER_NAME
     dimensions = DIMENSIONS
 
-    def __init__(self, model: ModelFile, *, embedder: Path | None, log_file: Path, threads: int | None = None) -> None:
-        self._model = model
+    def __init__(
+        self,
+        models: ModelFile | Mapping[Agent, ModelFile],
+        *,
+        embedder: Path | None,
+        log_file: Path,
+        states: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._models = dict.fromkeys(Agent, models) if isinstance(models, ModelFile) else dict(models)
+        self._states = states
         self._embedder = embedder
         self._log_file = log_file
         self._threads = threads or max(1, _cores() - 1)
@@ -77,7 +92,7 @@ class Engine:
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
@@ -90,6 +105,8 @@ class Engine:
         `on_text` cancels the generation. A generation that does not react to `cancel` is ended by killing the process;
         what had been passed to `on_text` is then its text.
         """
+        if agent not in self._models:
+            raise EngineError(f"No model here is for the {agent} agent.", "Choose one: recollect models use NAME.")
         begun = time.monotonic()
         cancel = cancel or threading.Event()
         process = self._running()
@@ -102,7 +119,7 @@ class Engine:
                 request_id,
                 agent.value,
                 [(message.role.value, message.text) for message in prompt],
-                grammar,
+                form.grammar if form is not None else None,
                 max_tokens,
                 temperature,
                 secrets.randbits(63) if seed is None else seed,
@@ -119,7 +136,9 @@ class Engine:
             done.completion_tokens,
             time.monotonic() - begun,
             done.confidence,
-            model=self._model.name,
+            model=self._models[agent].name,
+            thinking_tokens=done.thinking_tokens,
+            dropped=done.dropped,
         )
 
     def embed(self, texts: Sequence[str]) -> list[bytes]:
@@ -158,7 +177,8 @@ class Engine:
             if self._closed:
                 raise _closed_error()
             if self._process is None or not self._process.alive:
-                verify(self._model)
+                for model in self._models.values():
+                    verify(model)
                 if self._process is not None:
                     self._process.close(_closed_error())
                 self._process = ModelProcess(self._options(), self._log_file)
@@ -166,10 +186,10 @@ class Engine:
 
     def _options(self) -> ChildOptions:
         return ChildOptions(
-            model=str(self._model.path.absolute()),
-            context=self._model.context,
+            agents={agent.value: _agent_options(agent, model) for agent, model in self._models.items()},
             threads=self._threads,
             embedder=str(self._embedder.absolute()) if self._embedder is not None else None,
+            states=str(self._states.absolute()) if self._states is not None else None,
             parent=os.getpid(),
         )
 
@@ -201,6 +221,19 @@ class Engine:
                 case None if deadline is not None and time.monotonic() > deadline:
                     process.kill(_stopped_error())
                     return Done(replies.id, "".join(written), FinishReason.CANCELLED.value, 0, 0, len(written), 0.0)
+
+
+def _agent_options(agent: Agent, model: ModelFile) -> AgentOptions:
+    adapter = model.adapters.get(agent)
+    context = model.context
+    if agent is Agent.MANAGER:
+        context = min(context or MANAGER_CONTEXT, MANAGER_CONTEXT)
+    return AgentOptions(
+        model=str(model.path.absolute()),
+        adapter=str(adapter.path.absolute()) if adapter is not None else None,
+        context=context,
+        thinking=model.thinking,
+    )
 
 
 def _cores() -> int:

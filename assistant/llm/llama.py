@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import llama_cpp
 import numpy as np
-import numpy.typing as npt
 
-from assistant.llm.chatml import END, START, ControlTokens
 from assistant.llm.sampling import Scores
+from assistant.llm.templates import CHATML, ChatTemplate, TemplateError
 
 CHUNK = 512
 """Most tokens read in one go, and so the longest that a more urgent request waits."""
@@ -24,8 +25,14 @@ CHUNK = 512
 _SENTENCE_TOKENS = 256
 """The longest text that all-MiniLM-L6-v2 was trained on."""
 
+USUAL_CONTEXT = 8192
+"""How much is read at once unless more is asked for: the cache of all that newer models can read fills any memory."""
+
 _ABORTED = 2
 _LOG_WARNING = 3
+_ALL_LAYERS = 9999
+_CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+_SPECIAL = _CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
 class LoadError(Exception):
@@ -60,11 +67,8 @@ class _Model:
     """A loaded file with its vocabulary."""
 
     def __init__(self, path: str) -> None:
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = 0
-        self.model = llama_cpp.llama_model_load_from_file(path.encode(), params)
-        if self.model is None:
-            raise LoadError(f"llama.cpp cannot read {path} as a model")
+        self.path = path
+        self.model = _load(path)
         self.vocab = llama_cpp.llama_model_get_vocab(self.model)
         self.size = llama_cpp.llama_vocab_n_tokens(self.vocab)
 
@@ -80,22 +84,50 @@ class _Model:
 
 
 class ChatModel(_Model):
-    """A model that writes, with ChatML's control tokens. `context` is 0 to take what the file says."""
+    """A model that writes, in its own form of chat (a `prompting.Vocabulary`)."""
 
-    def __init__(self, path: str, *, context: int, threads: int) -> None:
+    def __init__(self, path: str, *, threads: int) -> None:
         super().__init__(path)
-        trained = llama_cpp.llama_model_n_ctx_train(self.model)
-        self.context = min(context, trained) if context else trained
         self._threads = threads
         self._pieces: dict[int, bytes] = {}
-        self.control = ControlTokens(self._control_token(START), self._control_token(END))
-        self.ends = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(self.vocab, token))
+        self._adapters: dict[str, llama_cpp.llama_adapter_lora_p] = {}
+        self.specials: dict[str, int] = {}
+        controls, strips = set(), set()
+        for token in range(self.size):
+            kind = llama_cpp.llama_vocab_get_attr(self.vocab, token)
+            if kind & _SPECIAL:
+                self.specials[self._name(token)] = token
+            if kind & _CONTROL:
+                controls.add(token)
+            if kind & llama_cpp.LLAMA_TOKEN_ATTR_RSTRIP:
+                strips.add(token)
+        self.controls, self.strips = frozenset(controls), frozenset(strips)
+        self.ends = frozenset(
+            token for token in self.specials.values() if llama_cpp.llama_vocab_is_eog(self.vocab, token)
+        )
+        self.template = self._template()
 
-    def _control_token(self, name: str) -> int:
-        tokens = self.tokenize(name, special=True)
-        if len(tokens) != 1:
-            raise LoadError(f"the model has no control token {name}, so that it cannot be asked in ChatML")
-        return tokens[0]
+    def _name(self, token: int) -> str:
+        return str(llama_cpp.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
+
+    def _template(self) -> ChatTemplate:
+        found = llama_cpp.llama_model_chat_template(self.model, None)
+        source = found.decode("utf-8", "replace") if found else ""
+        if not source:
+            if "<|im_start|>" not in self.specials or "<|im_end|>" not in self.specials:
+                raise LoadError(f"{self.path} has no chat template: it is no model for a conversation")
+            source = CHATML
+        bos, eos = llama_cpp.llama_vocab_bos(self.vocab), llama_cpp.llama_vocab_eos(self.vocab)
+        try:
+            return ChatTemplate(
+                source, bos=self._name(bos) if bos >= 0 else "", eos=self._name(eos) if eos >= 0 else ""
+            )
+        except TemplateError as error:
+            raise LoadError(f"the chat template of {self.path} cannot be used ({error})") from error
+
+    def context_size(self, wanted: int) -> int:
+        """The most tokens a context will hold where `wanted` are asked for, 0 for what is usual."""
+        return min(wanted or USUAL_CONTEXT, int(llama_cpp.llama_model_n_ctx_train(self.model)))
 
     def piece(self, token: int) -> bytes:
         """The bytes that `token` stands for; none for a control token."""
@@ -106,9 +138,20 @@ class ChatModel(_Model):
             known = self._pieces[token] = buffer.raw[: max(length, 0)]
         return known
 
-    def new_context(self) -> ChatContext:
-        """A context of its own on the same weights."""
-        return ChatContext(self, self.context, self._threads)
+    def new_context(self, size: int, adapter: str | None = None) -> ChatContext:
+        """A context of its own on the same weights, with the LoRA at the path `adapter`. Raises LoadError."""
+        lora = None
+        if adapter is not None:
+            if adapter not in self._adapters:
+                self._adapters[adapter] = self._load_adapter(adapter)
+            lora = self._adapters[adapter]
+        return ChatContext(self, size, self._threads, lora)
+
+    def _load_adapter(self, path: str) -> llama_cpp.llama_adapter_lora_p:
+        lora: llama_cpp.llama_adapter_lora_p | None = llama_cpp.llama_adapter_lora_init(self.model, path.encode())
+        if lora is None:
+            raise LoadError(f"the adapter {path} cannot be read or was made for another model than {self.path}")
+        return lora
 
     def grammar(self, gbnf: str) -> Grammar:
         """The grammar at its beginning. Raises GrammarError."""
@@ -118,7 +161,9 @@ class ChatModel(_Model):
 class ChatContext:
     """What a model has read so far. Keeps it from one prompt to the next, as far as both begin alike."""
 
-    def __init__(self, model: ChatModel, size: int, threads: int) -> None:
+    def __init__(
+        self, model: ChatModel, size: int, threads: int, adapter: llama_cpp.llama_adapter_lora_p | None = None
+    ) -> None:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = size
         params.n_batch = params.n_ubatch = min(CHUNK, size)
@@ -126,14 +171,18 @@ class ChatContext:
         params.no_perf = True
         self._vocab_size = model.size
         self._context = _new_context(model, params)
+        if adapter is not None:
+            adapters, scales = (type(adapter) * 1)(adapter), (ctypes.c_float * 1)(1.0)
+            if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales):
+                raise LoadError("the adapter cannot be used with the model's context")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self.size = size
         self._read: list[int] = []
+        self._one_token = (llama_cpp.llama_token * 1)()
         self._aborted: Callable[[], bool] = lambda: False
-        # Kept, because llama.cpp calls it after this method has ended. Asking Python takes 0.2 microseconds, about 100
-        # times a token.
+        # Kept, because llama.cpp calls it after this method has ended.
         self._abort_callback = llama_cpp.ggml_abort_callback(lambda _: self._aborted())
-        llama_cpp.llama_set_abort_callback(self._context, self._abort_callback, None)
+        self._never_aborts = llama_cpp.ggml_abort_callback()
 
     def keep_prefix(self, prompt: Sequence[int]) -> int:
         """Forgets what `prompt` does not begin with; returns how many of its tokens need not be read again."""
@@ -148,8 +197,16 @@ class ChatContext:
 
     def read(self, tokens: Sequence[int], aborted: Callable[[], bool]) -> bool:
         """Reads on, at most CHUNK tokens; False, with nothing read, if `aborted` became true meanwhile."""
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
+        if len(tokens) == 1:
+            array = self._one_token
+            array[0] = tokens[0]
+        else:
+            array = (llama_cpp.llama_token * len(tokens))(*tokens)
         self._aborted = aborted
+        # llama.cpp asks before each operation, some hundred times. That is nothing beside the reading of a chunk, but
+        # a quarter of the time that a small model takes for a token; and one token is over soon enough.
+        callback = self._abort_callback if len(tokens) > 1 else self._never_aborts
+        llama_cpp.llama_set_abort_callback(self._context, callback, None)
         status = llama_cpp.llama_decode(self._context, llama_cpp.llama_batch_get_one(array, len(tokens)))
         if status == 0:
             self._read += tokens
@@ -164,6 +221,31 @@ class ChatContext:
         pointer = llama_cpp.llama_get_logits_ith(self._context, -1)
         values = (ctypes.c_float * self._vocab_size).from_address(ctypes.addressof(pointer.contents))
         return np.frombuffer(values, np.float32)
+
+    @property
+    def length(self) -> int:
+        """Tokens that were read."""
+        return len(self._read)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._read
+
+    def save(self, path: Path) -> bool:
+        """Writes all that was read to `path`, as what it meant to the model; whether that worked."""
+        tokens = (llama_cpp.llama_token * len(self._read))(*self._read)
+        return bool(llama_cpp.llama_state_seq_save_file(self._context, bytes(path), 0, tokens, len(tokens)))
+
+    def restore(self, path: Path, expected: Sequence[int]) -> None:
+        """Takes up what `save` wrote, if it is what was made of the tokens `expected`; else it stays empty."""
+        tokens, count = (llama_cpp.llama_token * len(expected))(), ctypes.c_size_t()
+        read = llama_cpp.llama_state_seq_load_file(
+            self._context, bytes(path), 0, tokens, len(tokens), ctypes.byref(count)
+        )
+        if read and tokens[: count.value] == list(expected):
+            self._read = list(expected)
+        else:
+            llama_cpp.llama_memory_clear(self._memory, True)
 
     def _forget_from(self, position: int) -> None:
         if not llama_cpp.llama_memory_seq_rm(self._memory, 0, position, -1):
@@ -183,19 +265,24 @@ class Grammar:
         if not sampler:
             raise GrammarError("llama.cpp does not understand the grammar")
         self._sampler = sampler
-        self._one = np.zeros(1, _CANDIDATE)
+        self._one = llama_cpp.llama_token_data()
+        # Made once: to make them anew would take longer than the grammar takes.
+        self._array_of_one = llama_cpp.llama_token_data_array(ctypes.pointer(self._one), 1, -1, False)
+        self._only_one = ctypes.byref(self._array_of_one)
         self._all = np.zeros(model.size, _CANDIDATE)
         self._all["id"] = np.arange(model.size)
 
     def allows(self, token: int) -> bool:
-        self._one["id"] = token
-        self._one["logit"] = 0.0
-        self._apply(self._one)
-        return bool(self._one["logit"][0] != -np.inf)
+        one: Any = self._one  # ctypes takes plain numbers, whatever it says.
+        one.id, one.logit = token, 0.0
+        llama_cpp.llama_sampler_apply(self._sampler, self._only_one)
+        return bool(self._one.logit == 0.0)
 
     def narrow(self, scores: Scores) -> None:
         self._all["logit"] = scores
-        self._apply(self._all)
+        data = self._all.ctypes.data_as(llama_cpp.llama_token_data_p)
+        array = llama_cpp.llama_token_data_array(data, len(self._all), -1, False)
+        llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(array))
         scores[np.isneginf(self._all["logit"])] = -np.inf
 
     def accept(self, token: int) -> None:
@@ -204,11 +291,6 @@ class Grammar:
     def close(self) -> None:
         """Frees it; it may not be used again."""
         llama_cpp.llama_sampler_free(self._sampler)
-
-    def _apply(self, candidates: npt.NDArray[np.void]) -> None:
-        data = candidates.ctypes.data_as(llama_cpp.llama_token_data_p)
-        array = llama_cpp.llama_token_data_array(data, len(candidates), -1, False)
-        llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(array))
 
 
 class SentenceModel(_Model):
@@ -252,3 +334,14 @@ def _new_context(model: _Model, params: llama_cpp.llama_context_params) -> llama
     if context is None:
         raise LoadError("there is not enough memory for the model's context")
     return context
+
+
+def _load(path: str) -> llama_cpp.llama_model_p:
+    params = llama_cpp.llama_model_default_params()
+    # A GPU takes all of the model, or nothing if it has no room for that.
+    for layers in (_ALL_LAYERS, 0) if llama_cpp.llama_supports_gpu_offload() else (0,):
+        params.n_gpu_layers = layers
+        model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(path.encode(), params)
+        if model is not None:
+            return model
+    raise LoadError(f"llama.cpp cannot read {path} as a model")

@@ -6,19 +6,36 @@ Requests go to the child, replies come back; a reply carries the id of its reque
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 
 @dataclass(frozen=True)
-class ChildOptions:
-    """What the child is told on its command line. `parent` is the process whose end is also the child's."""
+class AgentOptions:
+    """What one agent runs on: a model's file and, if it has one, its adapter; `context` and `thinking` are in tokens.
+
+    Agents with the same `model` share its weights. `context` is the most that is wanted, 0 for all that the model can.
+    A model that thinks may do so for `thinking` tokens before it writes.
+    """
 
     model: str
-    context: int
+    adapter: str | None = None
+    context: int = 0
+    thinking: int = 0
+
+
+@dataclass(frozen=True)
+class ChildOptions:
+    """What the child is told on its command line. `parent` is the process whose end is also the child's.
+
+    `states` is a folder for what was read of the instructions, None to keep none of it.
+    """
+
+    agents: dict[str, AgentOptions]
     threads: int
     embedder: str | None
+    states: str | None
     parent: int
 
 
@@ -53,9 +70,9 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is loaded; `context` is what it can read at once, in tokens."""
+    """The models are loaded; `contexts` is what each agent can read at once, in tokens."""
 
-    context: int
+    contexts: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Done:
-    """The whole completion, its cost in tokens, and how sure the model was of it, from 0 to 1."""
+    """The whole completion, its cost in tokens, and how sure the model was of it, from 0 to 1.
+
+    `dropped` counts the messages of the history that there was no room for.
+    """
 
     id: int
     text: str
@@ -77,6 +97,8 @@ class Done:
     cached_tokens: int
     completion_tokens: int
     confidence: float
+    thinking_tokens: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,10 +144,13 @@ _CLASSES: dict[str, Any] = {
 
 def encode(message: ChildOptions | Request | Reply) -> str:
     """`message` as one line without its end. Pure ASCII, so that lone surrogates pass as well."""
-    return json.dumps({"type": type(message).__name__, **vars(message)})
+    fields = asdict(message) if isinstance(message, ChildOptions) else vars(message)
+    return json.dumps({"type": type(message).__name__, **fields})
 
 
 def decode(line: str | bytes) -> Any:
     """The message that `encode` wrote."""
     fields = json.loads(line)
+    if "agents" in fields:
+        fields["agents"] = {agent: AgentOptions(**options) for agent, options in fields["agents"].items()}
     return _CLASSES[fields.pop("type")](**fields)

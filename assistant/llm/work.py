@@ -6,35 +6,25 @@ Promises that each request gets exactly one last reply (Done, Vectors or Failed)
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from assistant.agents.generation import Agent, ChatMessage, FinishReason, Role
-from assistant.llm.chatml import PromptTooLong, render
-from assistant.llm.llama import (
-    CHUNK,
-    ChatContext,
-    ChatModel,
-    ComputeError,
-    Grammar,
-    GrammarError,
-    LoadError,
-    SentenceModel,
-)
+from assistant.agents.generation import Agent
+from assistant.llm.llama import ChatModel, ComputeError, GrammarError, LoadError, SentenceModel
+from assistant.llm.prefixes import SavedPrefix
+from assistant.llm.prompting import PromptTooLong
 from assistant.llm.protocol import (
     ChildOptions,
-    Done,
     Embed,
     Failed,
     FailureKind,
     Generate,
-    Piece,
     Ready,
     Reply,
     Vectors,
 )
-from assistant.llm.sampling import Sampler, Text
 from assistant.llm.scheduler import Job
+from assistant.llm.writing import Desk, Writing
 
 _PRIORITIES = {Agent.ANSWER: 0, Agent.MANAGER: 2}
 _EMBED_PRIORITY = 1
@@ -42,15 +32,21 @@ _EMBED_PRIORITY = 1
 
 
 class Workshop:
-    """The loaded models, and the jobs that use them. Raises LoadError if the chat model cannot be loaded."""
+    """The loaded models, and the jobs that use them. Raises LoadError if a chat model cannot be loaded."""
 
     def __init__(self, options: ChildOptions, send: Callable[[Reply], None]) -> None:
         self._options = options
         self._send = send
-        self._model = ChatModel(options.model, context=options.context, threads=options.threads)
-        self._contexts = {agent: self._model.new_context() for agent in Agent}
+        paths = dict.fromkeys(agent.model for agent in options.agents.values())
+        models = {path: ChatModel(path, threads=options.threads) for path in paths}
+        self._desks: dict[str, Desk] = {}
+        for agent, wanted in options.agents.items():
+            model = models[wanted.model]
+            context = model.new_context(model.context_size(wanted.context), wanted.adapter)
+            prefix = SavedPrefix(Path(options.states), agent, wanted) if options.states is not None else None
+            self._desks[agent] = Desk(model, context, wanted.thinking, prefix)
         self._sentences: SentenceModel | None = None
-        send(Ready(self._model.context))
+        send(Ready({agent: desk.context.size for agent, desk in self._desks.items()}))
 
     def job(self, request: Generate | Embed) -> Job:
         """`request` as a job, not begun."""
@@ -62,11 +58,11 @@ class Workshop:
         return job
 
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> Iterator[None]:
+        desk = self._desks[request.agent]
         grammar = None
         try:
-            grammar = self._model.grammar(request.grammar) if request.grammar is not None else None
-            context = self._contexts[Agent(request.agent)]
-            yield from _Completion(self._model, context, grammar, request, self._send).steps(cancelled)
+            grammar = desk.model.grammar(request.grammar) if request.grammar is not None else None
+            yield from Writing(desk, grammar, request, self._send).steps(cancelled)
         except GrammarError as error:
             self._send(Failed(request.id, FailureKind.GRAMMAR, str(error)))
         except PromptTooLong:
@@ -98,82 +94,3 @@ class Workshop:
                 raise LoadError("the sentence model is not there")
             self._sentences = SentenceModel(path, threads=self._options.threads)
         return self._sentences
-
-
-class _Completion:
-    """One completion being written."""
-
-    def __init__(
-        self,
-        model: ChatModel,
-        context: ChatContext,
-        grammar: Grammar | None,
-        request: Generate,
-        send: Callable[[Reply], None],
-    ) -> None:
-        self._model = model
-        self._context = context
-        self._request = request
-        self._send = send
-        self._text = Text(model.piece)
-        self._sampler = Sampler(
-            self._text,
-            ends=model.ends,
-            constraint=grammar,
-            temperature=request.temperature,
-            seed=request.seed,
-        )
-        self._prompt_tokens = 0
-        self._cached_tokens = 0
-        self._tokens = 0
-
-    def steps(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """Reads the prompt, writes, and says how it ended."""
-        reason = FinishReason.CANCELLED
-        if not cancelled():
-            reason = yield from self._write(cancelled)
-        self._send(
-            Done(
-                self._request.id,
-                str(self._text),
-                reason.value,
-                self._prompt_tokens,
-                self._cached_tokens,
-                self._tokens,
-                self._sampler.confidence,
-            )
-        )
-
-    def _write(self, cancelled: Callable[[], bool]) -> Generator[None, None, FinishReason]:
-        prompt = self._prompt()
-        self._prompt_tokens = len(prompt)
-        position = self._cached_tokens = self._context.keep_prefix(prompt)
-        while position < len(prompt):
-            if cancelled() or not self._context.read(prompt[position : position + CHUNK], cancelled):
-                return FinishReason.CANCELLED
-            position += CHUNK
-            yield
-        room = min(self._request.max_tokens, self._context.size - len(prompt))
-        while self._tokens < room:
-            token = self._sampler.next(self._context.logits())
-            if token is None:
-                raise ComputeError("the model has no token that the grammar allows next")
-            if token in self._model.ends:
-                return FinishReason.STOP
-            self._add(token)
-            if cancelled() or (self._tokens < room and not self._context.read([token], cancelled)):
-                return FinishReason.CANCELLED
-            yield
-        return FinishReason.LENGTH
-
-    def _add(self, token: int) -> None:
-        self._tokens += 1
-        piece = self._text.add(token)
-        if piece and self._request.stream:
-            self._send(Piece(self._request.id, piece))
-
-    def _prompt(self) -> list[int]:
-        messages = [ChatMessage(Role(role), text) for role, text in self._request.messages]
-        # A reply may take half of the context at most: a long one must not push out what it is about.
-        budget = self._context.size - min(self._request.max_tokens, self._context.size // 2)
-        return render(messages, self._model.tokenize, self._model.control, budget)

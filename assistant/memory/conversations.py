@@ -20,6 +20,7 @@ from assistant.memory.records import Citation, Conversation, ItemKind, Memory, M
 COLUMNS = "id, conversation_id, role, speaker, text, created_at, state, external_id"
 STRUCK = "\u2588"
 """Stands for each character that was struck out."""
+_COLUMNS = "id, title, created_at, seen_from"
 _LAST_MESSAGE = "(SELECT max(message.id) FROM message WHERE conversation_id = conversation.id)"
 
 
@@ -38,17 +39,30 @@ class NewMessage:
 
 def conversations(connection: apsw.Connection) -> list[Conversation]:
     """All conversations, the one begun last first."""
-    return [_conversation(row) for row in connection.execute("SELECT * FROM conversation ORDER BY id DESC")]
+    return [_conversation(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM conversation ORDER BY id DESC")]
 
 
 def latest(connection: apsw.Connection) -> Conversation | None:
     """The conversation that was last written in; None if there is none. An imported one is not continued."""
     row = connection.execute(
-        "SELECT id, title, created_at FROM conversation WHERE NOT EXISTS"
+        f"SELECT {_COLUMNS} FROM conversation WHERE NOT EXISTS"
         " (SELECT 1 FROM message WHERE conversation_id = conversation.id AND external_id IS NOT NULL)"
         f" ORDER BY coalesce({_LAST_MESSAGE}, 0) DESC, id DESC LIMIT 1"
     ).fetchone()
     return _conversation(row) if row is not None else None
+
+
+def conversation(connection: apsw.Connection, conversation_id: int) -> Conversation:
+    """One conversation. Raises NotFoundError."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM conversation WHERE id = ?", (conversation_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"There is no conversation {conversation_id}.", "Begin a new one.")
+    return _conversation(row)
+
+
+def see_from(connection: apsw.Connection, conversation_id: int, message_id: int | None) -> None:
+    """Keeps from which message on a model reads the conversation; None: all of it."""
+    connection.execute("UPDATE conversation SET seen_from = ? WHERE id = ?", (message_id, conversation_id))
 
 
 def new(connection: apsw.Connection, title: str) -> Conversation:
@@ -183,8 +197,8 @@ def _unicode(text: str) -> str:
 
 
 def _conversation(row: tuple[Any, ...]) -> Conversation:
-    conversation_id, title, created_at = row
-    return Conversation(conversation_id, title, datetime.fromisoformat(created_at))
+    conversation_id, title, created_at, seen_from = row
+    return Conversation(conversation_id, title, datetime.fromisoformat(created_at), seen_from)
 
 
 def from_row(row: tuple[Any, ...]) -> Message:

@@ -62,11 +62,12 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A series of messages."""
+    """A series of messages. A model that no longer reads all of it reads from the message `seen_from` on."""
 
     id: int
     title: str
     created_at: datetime
+    seen_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

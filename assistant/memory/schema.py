@@ -194,7 +194,12 @@ CREATE TABLE to_embed (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING, _TWO_TIMES_AND_TRACES)
+_SEEN_FROM = """
+-- The oldest message that the model still reads; NULL while it reads all of them.
+ALTER TABLE conversation ADD COLUMN seen_from INTEGER REFERENCES message;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING, _TWO_TIMES_AND_TRACES, _SEEN_FROM)
 """The statement list that leads from each version to the next; the database's version is how many have run."""
 
 

@@ -7,7 +7,7 @@ it. Knows nothing of what they are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual import on
@@ -15,11 +15,11 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from assistant.agents.generation import USUAL_TRAITS, ModelTraits
+from assistant.agents.generation import Agent, ModelTraits
 from assistant.tui import events
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.help import HelpScreen
-from assistant.tui.session import MakeEngine, OpenBank, Session
+from assistant.tui.session import USUAL, MakeEngine, OpenBank, Session
 from assistant.tui.themes import DARK, LIGHT
 
 
@@ -28,7 +28,7 @@ class RecollectApp(App[None]):
 
     `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or
     None if there is none, and may raise StorageError. Both are called in a thread, and again after a failure.
-    `traits` are what must be known of the model to work with it.
+    `traits` are what must be known of each agent's model to work with it.
     """
 
     TITLE = "Recollect"
@@ -38,7 +38,9 @@ class RecollectApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: ModelTraits = USUAL_TRAITS) -> None:
+    def __init__(
+        self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: Mapping[Agent, ModelTraits] = USUAL
+    ) -> None:
         super().__init__()
         self._chat = ChatScreen(Session(make_engine, open_bank, traits=traits))
         self._exit_code = 0

@@ -24,11 +24,15 @@ class Entry:
 
 @dataclass
 class Opened(Event):
-    """A conversation is at hand, oldest entry first. `earlier` says whether there is more before them."""
+    """A conversation is at hand, oldest entry first. `earlier` says whether there is more before them.
+
+    The model reads it from the message `seen_from` on, None if from its beginning.
+    """
 
     title: str
     entries: tuple[Entry, ...]
     earlier: bool
+    seen_from: int | None = None
 
 
 @dataclass
@@ -40,10 +44,11 @@ class OpenFailed(Event):
 
 @dataclass
 class EarlierLoaded(Event):
-    """The entries before the first one shown."""
+    """The entries before the first one shown; see `Opened`."""
 
     entries: tuple[Entry, ...]
     earlier: bool
+    seen_from: int | None = None
 
 
 @dataclass
@@ -76,10 +81,16 @@ class NotSaved(Event):
 
 @dataclass
 class Answered(Event):
-    """The answer is saved. `malformed` says, in words, what was wrong with its form."""
+    """The answer is saved. `note` says, in words, what is wrong with it.
+
+    Of the `prompt_tokens` that the model was asked with, it had to read `read_tokens`; see `Opened` for `seen_from`.
+    """
 
     entry: Entry
-    malformed: str = ""
+    note: str = ""
+    prompt_tokens: int = 0
+    read_tokens: int = 0
+    seen_from: int | None = None
 
 
 @dataclass

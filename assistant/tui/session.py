@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message as Event
 
-from assistant.agents.generation import USUAL_TRAITS, Generator, ModelTraits
+from assistant.agents.generation import USUAL_TRAITS, Agent, FinishReason, Generator, ModelTraits
 from assistant.errors import EngineError, InputError, RecollectError
 from assistant.memory.records import Embedder, Message, MessageRole
 from assistant.tui import events
@@ -25,6 +25,7 @@ from assistant.tui.lane import Lane
 
 if TYPE_CHECKING:  # The bank's driver is imported in a thread, after the first paint.
     from assistant.conversation.chat import Event as ChatEvent
+    from assistant.conversation.chat import Turn
     from assistant.conversation.queue import Receipt
     from assistant.memory.bank import MemoryBank
 
@@ -40,6 +41,9 @@ INDEXED_AT_ONCE = 8
 """Messages that are given vectors before it is looked whether somebody waits: a tenth of a second."""
 _JOURNAL_SEEN = 100
 """Rows of the journal looked through to tell which of them an undo without an id has undone."""
+
+
+USUAL: Mapping[Agent, ModelTraits] = dict.fromkeys(Agent, USUAL_TRAITS)
 
 
 class ChatEngine(Generator, Embedder, Protocol):
@@ -59,7 +63,9 @@ OpenBank = Callable[[ChatEngine | None], "MemoryBank"]
 class Session:
     """One chat: opens what it needs, answers, remembers, undoes. Call it from the UI loop."""
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: ModelTraits = USUAL_TRAITS) -> None:
+    def __init__(
+        self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: Mapping[Agent, ModelTraits] = USUAL
+    ) -> None:
         self._make_engine = make_engine
         self._open_bank = open_bank
         self._traits = traits
@@ -149,8 +155,9 @@ class Session:
         try:
             conversation = self._opened.latest_conversation()
             self._conversation_id = conversation.id if conversation is not None else None
+            title, seen_from = (conversation.title, conversation.seen_from) if conversation is not None else ("", None)
             entries, earlier = self._entries(WINDOW)
-            self._post(events.Opened(conversation.title if conversation is not None else "", entries, earlier))
+            self._post(events.Opened(title, entries, earlier, seen_from))
             self._post_standing()
         except RecollectError as error:
             self._post(events.OpenFailed(error))
@@ -224,10 +231,11 @@ class Session:
     def _load_earlier(self, before_id: int) -> None:
         try:
             entries, earlier = self._entries(PAGE, before_id)
+            conversation = self._opened.latest_conversation()
         except RecollectError as error:
             self._post(events.Failed(error))
             return
-        self._post(events.EarlierLoaded(entries, earlier))
+        self._post(events.EarlierLoaded(entries, earlier, conversation.seen_from if conversation is not None else None))
 
     def _begin_conversation(self) -> None:
         self._conversation_id = None
@@ -267,13 +275,18 @@ class Session:
         self._unanswered.popleft()
         self._pieces.clear()
         try:
-            chat = Chat(self._opened, AnswerAgent(self._generator()), traits=self._traits)
+            chat = Chat(self._opened, AnswerAgent(self._generator(), self._traits[Agent.ANSWER]))
             turn = chat.reply(message, on_event=self._follow, cancel=stop)
             answer = self._entry(turn.reply)
         except RecollectError as error:
             self._post(events.AnswerFailed(message, error))
             return
-        self._post(events.Answered(answer, turn.malformed.reason if turn.malformed is not None else ""))
+        completion = turn.completion
+        self._post(
+            events.Answered(
+                answer, _note(turn), completion.prompt_tokens, completion.read_tokens, seen_from=turn.seen_from
+            )
+        )
         self._remember()
 
     def _follow(self, event: ChatEvent) -> None:
@@ -292,7 +305,8 @@ class Session:
             return
         try:
             self._post_standing()
-            queue = ManagerQueue(self._opened, MemoryManager(self._generator()), traits=self._traits)
+            manager = MemoryManager(self._generator(), self._traits[Agent.MANAGER])
+            queue = ManagerQueue(self._opened, manager)
             queue.run_pending(self._tell_receipt, self._make_way)
             self._post_standing()
             self._index_in_idle_time()
@@ -345,3 +359,12 @@ class Session:
     def _post(self, event: Event) -> None:
         if not self._closing:
             self._tell(event)
+
+
+def _note(turn: Turn) -> str:
+    """What there is to say about an answer that is not as it should be."""
+    if turn.malformed is not None:
+        return f"not in the form asked for ({turn.malformed.reason}), so it is kept for review"
+    if turn.completion.finish_reason is FinishReason.LENGTH:
+        return "cut off where it became too long"
+    return ""

@@ -78,12 +78,13 @@ def test_a_new_conversation_is_named_by_the_first_line_and_an_old_one_goes_on(ba
     assert second.message.conversation_id == first.message.conversation_id
 
 
-def test_the_model_sees_the_last_two_turns_as_they_were_said(bank):
+def test_a_model_that_was_trained_on_two_turns_sees_the_last_two_as_they_were_said(bank):
     generator = ScriptedGenerator(answer=[f"Memories: none\nAnswer: Reply {i}." for i in range(4)])
-    chat = Chat(bank, AnswerAgent(generator))
+    chat = Chat(bank, AnswerAgent(generator, ModelTraits(history_turns=2)))
     conversation = bank.new_conversation("")
-    for i in range(4):
-        chat.send(f"Message {i}.", conversation_id=conversation.id)
+    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(4)]
+    assert [turn.seen_from for turn in turns] == [None, None, None, turns[1].message.id]
+    assert bank.conversation(conversation.id).seen_from == turns[1].message.id
     assert generator.calls[3].prompt[1:-1] == (
         ChatMessage(Role.USER, "Message 1."),
         ChatMessage(Role.ASSISTANT, "Reply 1."),
@@ -96,7 +97,7 @@ def test_no_more_memories_are_offered_than_the_model_was_trained_for(bank):
     for i in range(5):
         bank.add(f"User has a dog named Dog{i}.")
     generator = ScriptedGenerator(answer=["Memories: none\nAnswer: Five."])
-    Chat(bank, AnswerAgent(generator), traits=ModelTraits(3)).send("How many dogs do I have?", conversation_id=None)
+    Chat(bank, AnswerAgent(generator, ModelTraits(3))).send("How many dogs do I have?", conversation_id=None)
     assert generator.calls[0].question.count("]\n") == 3
 
 
@@ -209,6 +210,37 @@ def test_a_reply_cannot_steer_the_terminal(bank):
     )
     assert turn.reply.text == "one2J\n\ttwo"
     assert "".join(event.text for event in events if isinstance(event, AnswerText)) == "one2J\n\ttwo"
+
+
+def long_chat(bank, dropped):
+    """A chat with a model that leaves out so many messages of its history at each turn; and what it was shown."""
+    said = [Completion(f"Memories: none\nAnswer: {i}.", FinishReason.STOP, dropped=n) for i, n in enumerate(dropped)]
+    generator = ScriptedGenerator(answer=said)
+    conversation = bank.new_conversation("")
+    chat = Chat(bank, AnswerAgent(generator))
+    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(len(dropped))]
+    return turns, [[message.text for message in call.prompt[1:-1:2]] for call in generator.calls]
+
+
+def test_what_the_model_had_no_room_for_is_not_shown_to_it_again(bank):
+    turns, shown = long_chat(bank, [0, 0, 2, 0, 2, 0])
+    assert shown == [
+        [],
+        ["Message 0."],
+        ["Message 0.", "Message 1."],
+        ["Message 1.", "Message 2."],
+        ["Message 1.", "Message 2.", "Message 3."],
+        ["Message 2.", "Message 3.", "Message 4."],
+    ]
+    first = [turns[i].message.id for i in (1, 2)]
+    assert [turn.seen_from for turn in turns] == [None, None, first[0], first[0], first[1], first[1]]
+    assert bank.conversation(turns[0].message.conversation_id).seen_from == first[1]
+
+
+def test_a_model_may_have_no_room_for_any_history(bank):
+    turns, shown = long_chat(bank, [0, 2, 0])
+    assert turns[1].seen_from == turns[1].message.id
+    assert shown[2] == ["Message 1."]
 
 
 def test_messages_without_a_reply_are_no_part_of_the_history(bank):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assistant.agents.generation import Completion, FinishReason, ModelTraits
+from assistant.agents.generation import USUAL_TRAITS, Completion, FinishReason, ModelTraits
 from assistant.agents.manager import MemoryManager
 from assistant.conversation.chat import save_message
 from assistant.conversation.queue import ManagerQueue, Receipt
@@ -22,8 +22,8 @@ CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See 
 THEN = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
 
 
-def queue_of(bank, *completions, **options):
-    return ManagerQueue(bank, MemoryManager(ScriptedGenerator(manager=completions)), **options)
+def queue_of(bank, *completions, traits=USUAL_TRAITS, **options):
+    return ManagerQueue(bank, MemoryManager(ScriptedGenerator(manager=completions), traits), **options)
 
 
 def done(receipts):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Role
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Role
 from assistant.errors import EngineError, ModelFileError
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import ModelFile
@@ -43,7 +43,7 @@ def test_a_seed_repeats_a_sampled_completion_and_another_seed_does_not(engine: E
 
 def test_how_sure_the_model_was_comes_with_the_completion(engine: Engine) -> None:
     free = engine.generate(Agent.MANAGER, PROMPT, max_tokens=20)
-    forced = engine.generate(Agent.MANAGER, PROMPT, grammar='root ::= "qx"{10}', max_tokens=20)
+    forced = engine.generate(Agent.MANAGER, PROMPT, form=Form('root ::= "qx"{10}'), max_tokens=20)
     assert 0.0 < forced.confidence < free.confidence < 1.0
 
 
@@ -55,15 +55,15 @@ def test_the_streamed_pieces_make_up_the_text(engine: Engine) -> None:
 
 
 def test_a_completion_ends_where_the_model_ends_it_or_at_the_limit(engine: Engine) -> None:
-    limited = engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "a"{6,}', max_tokens=5)
+    limited = engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "a"{6,}'), max_tokens=5)
     assert without_cost(limited) == ("aaaaa", FinishReason.LENGTH, 5)
-    ended = engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"')
+    ended = engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"'))
     assert without_cost(ended) == ("abc", FinishReason.STOP, 3)
 
 
 def test_the_grammar_decides_what_can_be_said(engine: Engine) -> None:
     said = {
-        engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "yes" | "no"', temperature=5.0, seed=seed).text
+        engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "yes" | "no"'), temperature=5.0, seed=seed).text
         for seed in range(20)
     }
     assert said == {"yes", "no"}
@@ -73,7 +73,7 @@ def test_the_grammar_decides_what_can_be_said(engine: Engine) -> None:
 def test_an_invalid_grammar_is_an_error_and_the_engine_goes_on(engine: Engine, grammar: str) -> None:
     pid = engine.pid
     with pytest.raises(EngineError, match=r"llama\.cpp does not understand the grammar"):
-        engine.generate(Agent.ANSWER, PROMPT, grammar=grammar)
+        engine.generate(Agent.ANSWER, PROMPT, form=Form(grammar))
     assert engine.generate(Agent.ANSWER, PROMPT, max_tokens=1).completion_tokens == 1
     assert engine.pid == pid
 
@@ -140,7 +140,7 @@ def test_a_long_message_is_cut_in_its_middle(engine: Engine) -> None:
 
 
 def test_a_reply_leaves_at_least_half_of_the_context_to_the_prompt(engine: Engine) -> None:
-    done = engine.generate(Agent.ANSWER, [SYSTEM, user("m" * 5000)], max_tokens=5000, grammar='root ::= "a"{600,}')
+    done = engine.generate(Agent.ANSWER, [SYSTEM, user("m" * 5000)], max_tokens=5000, form=Form('root ::= "a"{600,}'))
     assert done.prompt_tokens == 512
     assert without_cost(done) == ("a" * 512, FinishReason.LENGTH, 512)
 
@@ -209,14 +209,14 @@ def test_a_model_repaired_meanwhile_is_taken(tiny: ModelFile, tmp_path: Path) ->
         with pytest.raises(ModelFileError):
             engine.ready(60)
         model.path.write_bytes(tiny.path.read_bytes())
-        assert engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"').text == "abc"
+        assert engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"')).text == "abc"
 
 
 def test_without_an_embedder_embedding_is_an_error_and_the_engine_goes_on(engine: Engine) -> None:
     with pytest.raises(EngineError, match="Search by meaning does not work: the sentence model is not there") as caught:
         engine.embed(["Hello"])
     assert caught.value.hint == "Set it up with: python -m assistant.llm.embedder"
-    assert engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"').text == "abc"
+    assert engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"')).text == "abc"
 
 
 def test_an_embedder_that_is_no_model_is_an_error(tiny: ModelFile, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_an_exception_in_on_text_cancels_the_generation(
         with pytest.raises(ZeroDivisionError):
             engine.generate(Agent.ANSWER, PROMPT, max_tokens=3000, on_text=refuse)
         pid = engine.pid
-        assert engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"').text == "abc"
+        assert engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"')).text == "abc"
         assert engine.pid == pid
     assert cancelled == [1]
 

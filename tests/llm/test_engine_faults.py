@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import Agent, ChatMessage, FinishReason, Role
+from assistant.agents.generation import Agent, ChatMessage, FinishReason, Form, Role
 from assistant.errors import EngineCrashed
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import ModelFile
@@ -79,8 +79,8 @@ def test_reading_is_stopped_between_two_operations_of_a_chunk(slow: ModelFile) -
     script = f"""
 from assistant.llm import llama
 llama.prepare()
-model = llama.ChatModel({str(slow.path)!r}, context=0, threads=1)
-context = model.new_context()
+model = llama.ChatModel({str(slow.path)!r}, threads=1)
+context = model.new_context(1024)
 asked = []
 def aborted():
     asked.append(True)
@@ -178,4 +178,4 @@ def test_a_crash_between_two_requests_is_not_noticed(tiny: ModelFile, log_file: 
         assert gone(dead)
         while engine.pid == dead:
             time.sleep(0.01)
-        assert engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"').text == "abc"
+        assert engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"')).text == "abc"

@@ -15,7 +15,7 @@ from assistant.agents.completions import (
     parse_answer,
     parse_operations,
 )
-from assistant.agents.generation import Agent, Completion, FinishReason
+from assistant.agents.generation import Agent, Completion, FinishReason, Form
 from assistant.agents.prompts import answer_prompt, manager_prompt
 from assistant.llm.engine import Engine
 from assistant.memory.operations import Action
@@ -32,7 +32,7 @@ def manage(engine: Engine, offered: int, temperature: float, seed: int) -> Compl
     return engine.generate(
         Agent.MANAGER,
         manager_prompt("I adopted a dog", CATS[:offered]),
-        grammar=manager_grammar(CATS[:offered]),
+        form=Form(manager_grammar(CATS[:offered])),
         max_tokens=MANAGER_TOKENS,
         temperature=temperature,
         seed=seed,
@@ -43,7 +43,7 @@ def answer(engine: Engine, offered: int, temperature: float, seed: int) -> Compl
     return engine.generate(
         Agent.ANSWER,
         answer_prompt("How many dogs do I have?", CATS[:offered]),
-        grammar=answer_grammar(CATS[:offered]),
+        form=Form(answer_grammar(CATS[:offered])),
         max_tokens=ANSWER_TOKENS,
         temperature=temperature,
         seed=seed,
@@ -95,7 +95,7 @@ def manage_briefly(engine: Engine, offered: int, seed: int) -> str:
     return engine.generate(
         Agent.MANAGER,
         manager_prompt("I adopted a dog", CATS[:offered]),
-        grammar=manager_grammar(CATS[:offered]),
+        form=Form(manager_grammar(CATS[:offered])),
         max_tokens=1,
         temperature=8.0,
         seed=seed,

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assistant.agents.generation import Agent, ChatMessage, Role
+from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import ModelFile
 from tests.llm.processes import gone
@@ -26,7 +26,7 @@ def test_the_process_is_out_of_reach_of_the_terminal(tiny: ModelFile, log_file: 
         assert engine.pid is not None
         assert os.getsid(engine.pid) == engine.pid != os.getsid(0)
         os.kill(engine.pid, signal.SIGINT)
-        assert engine.generate(Agent.ANSWER, PROMPT, grammar='root ::= "abc"').text == "abc"
+        assert engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "abc"')).text == "abc"
 
 
 def test_closing_leaves_no_process_behind(tiny: ModelFile, log_file: Path) -> None:
@@ -40,7 +40,7 @@ def test_closing_leaves_no_process_behind(tiny: ModelFile, log_file: Path) -> No
 PARENT = """
 import os, sys, time
 from pathlib import Path
-from assistant.agents.generation import Agent, ChatMessage, Role
+from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import ModelFile
 
@@ -86,7 +86,7 @@ def test_the_process_ends_when_its_parent_is_killed(slow: ModelFile, log_file: P
 ON_A_TERMINAL = """
 import os, signal, sys
 from pathlib import Path
-from assistant.agents.generation import Agent, ChatMessage, Role
+from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.errors import EngineError
 from assistant.llm.engine import Engine
 from assistant.llm.manifest import ModelFile
@@ -101,7 +101,7 @@ def failing(what):
 print("begin")
 with Engine(ModelFile("m", model), embedder=folder / "none", log_file=folder / "engine.log", threads=1) as engine:
     print(len(engine.generate(Agent.ANSWER, prompt, max_tokens=20, temperature=1.0).text) > 0)
-    failing(lambda: engine.generate(Agent.ANSWER, prompt, grammar="root ::= ("))
+    failing(lambda: engine.generate(Agent.ANSWER, prompt, form=Form("root ::= (")))
     failing(lambda: engine.embed(["Hello"]))
     failing(lambda: engine.generate(
         Agent.ANSWER, prompt, temperature=2.0, max_tokens=4000,

@@ -1,20 +1,32 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import ModelTraits
+from assistant.agents.generation import Agent, ModelTraits
 from assistant.errors import ModelFileError
-from assistant.llm.manifest import ModelFile, shipped_model, shipped_models, verify
+from assistant.llm.manifest import Adapter, Manifest, ModelFile, ServerModel, read_manifest, verify
+from assistant.llm.server_address import ServerAddress, Structure
 
 WEIGHTS = b"GGUF and some weights"
 
 
+def first(folder: Path) -> ModelFile:
+    model = read_manifest(folder / "manifest.toml").models[0]
+    assert isinstance(model, ModelFile)
+    return model
+
+
+def told(folder: Path, text: str) -> Manifest:
+    (folder / "manifest.toml").write_text(text, encoding="utf-8")
+    return read_manifest(folder / "manifest.toml")
+
+
 @pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("RECOLLECT_MODEL", raising=False)
+def models(tmp_path: Path) -> Path:
     (tmp_path / "starter.gguf").write_bytes(WEIGHTS)
     (tmp_path / "manifest.toml").write_text(
         f"""
@@ -29,7 +41,9 @@ seed = 7
 commit = "abc"
 licence = "Apache-2.0"
 context = 2048
-template = "chatml"
+trained = true
+history_turns = 2
+answer_tokens = 384
 memories_offered = 6
 least_confidence = 0.9
 reconsider_below = 0.95
@@ -51,15 +65,15 @@ memories_offered = 4
     return tmp_path
 
 
-def test_the_first_model_of_the_manifest_is_the_one_to_use(models: Path) -> None:
-    model = shipped_model(models)
+def test_all_that_a_manifest_says_of_a_model_is_read(models: Path) -> None:
+    model = first(models)
     assert model == ModelFile(
         name="starter",
         path=models / "starter.gguf",
         size=21,
         sha256=hashlib.sha256(WEIGHTS).hexdigest(),
         context=2048,
-        traits=ModelTraits(6, 0.9, 0.95, frozenset({"and", "lives"})),
+        traits=ModelTraits(6, 0.9, 0.95, frozenset({"and", "lives"}), trained=True, history_turns=2, answer_tokens=384),
         parents=("nobody",),
         command="recollect-train starter",
         seed=7,
@@ -71,35 +85,103 @@ def test_the_first_model_of_the_manifest_is_the_one_to_use(models: Path) -> None
 
 
 def test_all_models_are_listed_in_their_order(models: Path) -> None:
-    assert [model.name for model in shipped_models(models)] == ["starter", "second"]
+    listed = read_manifest(models / "manifest.toml").models
+    assert [model.name for model in listed] == ["starter", "second"]
+    assert listed[1].traits == ModelTraits(4)
 
 
-def test_the_environment_may_name_any_file(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECOLLECT_MODEL", str(models / "mine.gguf"))
-    assert shipped_model(models) == ModelFile("mine", models / "mine.gguf")
+def test_one_base_may_have_an_adapter_for_each_agent(tmp_path: Path) -> None:
+    manifest = told(
+        tmp_path,
+        """
+[[model]]
+name = "base"
+file = "base.gguf"
+sha256 = "ab"
+[model.adapters.manager]
+file = "manager.gguf"
+size = 7
+sha256 = "cd"
+base = "ab"
+[model.adapters.answer]
+file = "answer.gguf"
+""",
+    )
+    assert manifest.models == (
+        ModelFile(
+            "base",
+            tmp_path / "base.gguf",
+            sha256="ab",
+            adapters={
+                Agent.MANAGER: Adapter(tmp_path / "manager.gguf", 7, "cd", "ab"),
+                Agent.ANSWER: Adapter(tmp_path / "answer.gguf"),
+            },
+        ),
+    )
 
 
-def test_a_shipped_file_named_by_the_environment_keeps_what_is_known_of_it(
-    models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RECOLLECT_MODEL", str(models / "second.gguf"))
-    assert shipped_model(models).traits == ModelTraits(4)
+def test_each_agent_may_have_a_file_of_its_own(tmp_path: Path) -> None:
+    manifest = told(
+        tmp_path,
+        """
+[[model]]
+name = "writer"
+file = "writer.gguf"
+agents = ["manager"]
+[[model]]
+name = "speaker"
+file = "speaker.gguf"
+agents = ["answer"]
+[use]
+manager = "writer"
+answer = "speaker"
+""",
+    )
+    assert [model.agents for model in manifest.models] == [(Agent.MANAGER,), (Agent.ANSWER,)]
+    assert manifest.used == {Agent.MANAGER: "writer", Agent.ANSWER: "speaker"}
 
 
-def test_the_environment_may_name_a_file_where_no_models_are_shipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RECOLLECT_MODEL", str(tmp_path / "mine.gguf"))
-    assert shipped_model(tmp_path).name == "mine"
+def test_a_model_may_run_on_a_server(tmp_path: Path) -> None:
+    manifest = told(
+        tmp_path,
+        """
+[[model]]
+name = "away"
+server = "http://localhost:11434/v1"
+model = "qwen3:4b"
+structure = "schema"
+key_variable = "MY_KEY"
+context = 4096
+""",
+    )
+    address = ServerAddress("http://localhost:11434/v1", "qwen3:4b", "MY_KEY", Structure.SCHEMA, 4096)
+    assert manifest.models == (ServerModel("away", address),)
+
+
+def test_a_base_and_an_adapter_that_do_not_belong_together_are_refused(models: Path) -> None:
+    (models / "lora.gguf").write_bytes(b"GGUF")
+    model = replace(first(models), adapters={Agent.MANAGER: Adapter(models / "lora.gguf", base="00")})
+    with pytest.raises(ModelFileError) as caught:
+        verify(model)
+    assert str(caught.value) == (
+        "The manager adapter of starter was made for another base model. "
+        "Take the base it was made for, or an adapter for this one."
+    )
+
+
+def test_an_adapter_that_is_missing_is_told(models: Path) -> None:
+    model = replace(first(models), adapters={Agent.MANAGER: Adapter(models / "lora.gguf")})
+    with pytest.raises(ModelFileError, match=r"lora\.gguf is missing"):
+        verify(model)
 
 
 def test_a_missing_file_is_told_with_what_to_do(models: Path) -> None:
     (models / "starter.gguf").unlink()
     with pytest.raises(ModelFileError) as caught:
-        verify(shipped_model(models))
+        verify(first(models))
     assert str(caught.value) == (
         f"The model file {models}/starter.gguf is missing. "
-        "Fetch Recollect again, or name another model file with RECOLLECT_MODEL."
+        "Fetch Recollect again, or use another model: recollect models use NAME."
     )
     assert caught.value.exit_code == 5
 
@@ -107,14 +189,14 @@ def test_a_missing_file_is_told_with_what_to_do(models: Path) -> None:
 def test_a_file_that_is_cut_off_is_found_by_its_size(models: Path) -> None:
     (models / "starter.gguf").write_bytes(WEIGHTS[:-1])
     with pytest.raises(ModelFileError, match="has 20 bytes instead of 21"):
-        verify(shipped_model(models))
+        verify(first(models))
 
 
 def test_damage_within_a_file_is_found_by_its_checksum(models: Path) -> None:
     (models / "starter.gguf").write_bytes(WEIGHTS.replace(b"some", b"same"))
-    verify(shipped_model(models))
+    verify(first(models))
     with pytest.raises(ModelFileError, match="is damaged"):
-        verify(shipped_model(models), checksum=True)
+        verify(first(models), checksum=True)
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
@@ -122,10 +204,9 @@ def test_a_folder_is_no_model(tmp_path: Path) -> None:
         verify(ModelFile("folder", tmp_path))
 
 
-def test_a_missing_manifest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RECOLLECT_MODEL", raising=False)
+def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="There is no list of models at"):
-        shipped_model(tmp_path)
+        read_manifest(tmp_path / "manifest.toml")
 
 
 @pytest.mark.parametrize(
@@ -133,22 +214,15 @@ def test_a_missing_manifest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("[[model", "Expected"),
         ('[[model]]\nname = "a"', "'file'"),
-        ('[[model]]\nname="a"\nfile="a"\nsha256=""\nsize="x"\ncontext=1\nmemories_offered=1', "invalid literal"),
-        ('[[model]]\nname="a"\ntemplate="jinja"', "the template 'jinja' is unknown"),
+        ('[[model]]\nname="a"\nfile="a"\nsize="x"', "invalid literal"),
+        ('[[model]]\nname="a"\nfile="a"\nagents=["cook"]', "'cook' is not a valid Agent"),
+        ('[[model]]\nname="a"\nfile="a"\nadapters="b"', "cannot be read"),
+        ('[[model]]\nname="a"\nserver="http://localhost"\nmodel="b"\nstructure="loose"', "'loose' is not a valid"),
+        ('[use]\ncook = "a"', "'cook' is not a valid Agent"),
+        ('use = "a"', "cannot be read"),
         ('model = "a"', "cannot be read"),
     ],
 )
-def test_a_manifest_that_cannot_be_read_is_told(
-    tmp_path: Path, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RECOLLECT_MODEL", raising=False)
-    (tmp_path / "manifest.toml").write_text(text, encoding="utf-8")
+def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ModelFileError, match=reason):
-        shipped_model(tmp_path)
-
-
-def test_an_empty_manifest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RECOLLECT_MODEL", raising=False)
-    (tmp_path / "manifest.toml").write_text("", encoding="utf-8")
-    with pytest.raises(ModelFileError, match="No model came with this copy"):
-        shipped_model(tmp_path)
+        told(tmp_path, text)

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.llm.protocol import Cancel, ChildOptions, Done, Embed, Failed, FailureKind, Piece, Ready, decode, encode
+from assistant.llm.protocol import AgentOptions, Cancel, ChildOptions, Done, Embed, Failed, FailureKind, Piece, Ready, decode, encode
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        ChildOptions("/models/a.gguf", 2048, 1, None, 42),
+        ChildOptions({"answer": AgentOptions("/models/a.gguf", "/models/b.gguf", 2048, 100)}, 1, None, "/states", 42),
         Embed(3, ["one", "two"]),
         Cancel(3),
-        Ready(2048),
+        Ready({"answer": 2048}),
         Piece(3, "Hel"),
         Done(3, "Hello", "stop", 10, 5, 2, 0.75),
         Failed(3, FailureKind.GRAMMAR, "no"),

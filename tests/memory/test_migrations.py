@@ -117,8 +117,19 @@ INSERT INTO memory_version (memory_id, version, text, status, observed_at, sourc
 INSERT INTO memory_text (rowid, text) VALUES (8, 'User keeps bees.');
 INSERT INTO memory_vector VALUES (8, 'hashed-words', x'0000803f00000000');
 """
-ROWS = ("", VERSION_1, VERSION_1 + SETTLED)
-"""What stands in a database of each version. One that has a successor needs rows here."""
+TRACED = f"""
+INSERT INTO embedder (id, name, dimensions) VALUES (1, 'hashed-words', 384);
+INSERT INTO tombstone (id, memory_id, operation_id, digest, words, created_at) VALUES
+    (1, 3, 6, x'00112233445566778899aabbccddeeff', 2, '2026-01-05T09:06:00+02:00');
+INSERT INTO tombstone_word VALUES (17, 1), (1842, 1);
+INSERT INTO memory_meaning VALUES (1, 11), (6, 66), (7, 77), (8, 88);
+INSERT INTO memory_vector VALUES (7, 1, zeroblob(48), x'7f{"00" * 383}');
+INSERT INTO message_vector VALUES (1, 1, zeroblob(48), x'7f{"00" * 383}');
+INSERT INTO to_embed VALUES (1, 'memory', 1), (1, 'memory', 6), (1, 'memory', 8), (1, 'message', 2), (1, 'message', 4),
+    (1, 'message', 5), (1, 'message', 6), (1, 'message', 8);
+"""
+ROWS = (VERSION_1, SETTLED, TRACED)
+"""What each version adds to what stands in the one before. One that has a successor needs rows here."""
 WITH_ROWS = range(1, len(schema.MIGRATIONS))
 
 
@@ -134,9 +145,9 @@ def old(path: Path, version: int) -> Path:
     connection = apsw.Connection(str(path))
     connection.pragma("journal_mode", "wal")
     connection.execute("BEGIN")
-    for script in schema.MIGRATIONS[:version]:
+    for script, rows in zip(schema.MIGRATIONS[:version], ROWS[:version], strict=True):
         connection.execute(script)
-    connection.execute(ROWS[version])
+        connection.execute(rows)
     connection.pragma("application_id", schema.APPLICATION_ID)
     connection.pragma("user_version", version)
     connection.execute("COMMIT")

@@ -13,7 +13,7 @@ import torch
 from llama_cpp import Llama
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from assistant.llm.manifest import shipped_model
+from assistant.llm.manifest import models_folder
 from trainer.data.wordings import Split, Wordings
 from trainer.export.qwen2 import About, ExportError, convert, gguf_name
 from trainer.pretrain import starter_config
@@ -69,7 +69,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shipped_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model that ships, as the checkpoint that it would be made from."""
     folder = tmp_path_factory.mktemp("shipped")
-    shipped = shipped_model().path
+    shipped = models_folder() / "recollect-starter.gguf"
     fields = gguf.GGUFReader(shipped).fields
     merges = [(left, right) for left, right in map(str.split, fields["tokenizer.ggml.merges"].contents())]
     tokenizer = assembled(fields["tokenizer.ggml.tokens"].contents(), merges)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from assistant.agents.generation import Agent, ChatMessage, Completion
+from assistant.agents.generation import Agent, ChatMessage, Completion, Form
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.session import ChatEngine
@@ -56,7 +56,7 @@ class ScriptedEngine(FakeEmbedder):
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,
@@ -75,7 +75,7 @@ class ScriptedEngine(FakeEmbedder):
                     break
 
         return self.script.generate(
-            agent, prompt, grammar=grammar, on_text=receive if agent is Agent.ANSWER else on_text, cancel=cancel
+            agent, prompt, form=form, on_text=receive if agent is Agent.ANSWER else on_text, cancel=cancel
         )
 
 

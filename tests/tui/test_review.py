@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import Completion, FinishReason, ModelTraits
+from assistant.agents.generation import Agent, Completion, FinishReason, ModelTraits
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.receipt import Receipt
@@ -23,7 +23,7 @@ def app(data: Path) -> RecollectApp:
     return RecollectApp(
         lambda: engine,
         lambda embedder: MemoryBank.open(data / "recollect.db", embedder),
-        traits=ModelTraits(least_confidence=0.9),
+        traits=dict.fromkeys(Agent, ModelTraits(least_confidence=0.9)),
     )
 
 

@@ -24,6 +24,16 @@ class Conversing(OpenedBank):
         with self._database.read() as connection:
             return conversations.latest(connection)
 
+    def conversation(self, conversation_id: int) -> Conversation:
+        """One conversation. Raises NotFoundError."""
+        with self._database.read() as connection:
+            return conversations.conversation(connection, conversation_id)
+
+    def see_from(self, conversation_id: int, message_id: int | None) -> None:
+        """Keeps from which message on a model reads the conversation; None: all of it."""
+        with self._database.write() as connection:
+            conversations.see_from(connection, conversation_id, message_id)
+
     def new_conversation(self, title: str = "") -> Conversation:
         """Begins a conversation."""
         with self._database.write() as connection:

@@ -153,6 +153,7 @@ class ChatScreen(Screen[None]):
     async def _opened(self, event: events.Opened) -> None:
         self._set_title(event.title)
         await self._transcript.show(event.entries, earlier=event.earlier)
+        await self._transcript.mark_seen_from(event.seen_from)
 
     @on(events.OpenFailed)
     async def _open_failed(self, event: events.OpenFailed) -> None:
@@ -162,6 +163,7 @@ class ChatScreen(Screen[None]):
     @on(events.EarlierLoaded)
     async def _earlier_loaded(self, event: events.EarlierLoaded) -> None:
         await self._transcript.show_earlier(event.entries, earlier=event.earlier)
+        await self._transcript.mark_seen_from(event.seen_from)
 
     @on(events.EngineReady)
     def _engine_ready(self) -> None:
@@ -195,8 +197,10 @@ class ChatScreen(Screen[None]):
     async def _answered(self, event: events.Answered) -> None:
         answer = self._end_answer()
         if answer is not None:
-            note = f"not in the form asked for ({event.malformed}), so it is kept for review" if event.malformed else ""
-            await self._transcript.finish_turn(answer, event.entry, note)
+            await self._transcript.finish_turn(answer, event.entry, event.note)
+        await self._transcript.mark_seen_from(event.seen_from)
+        if event.prompt_tokens:
+            self._status.tell(read=f"{event.read_tokens} of {event.prompt_tokens} tokens read")
 
     @on(events.AnswerFailed)
     async def _answer_failed(self, event: events.AnswerFailed) -> None:

@@ -23,12 +23,16 @@ _KEYS_WHILE_ANSWERING = (("esc", "stop"), *_KEYS[1:])
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the line shows. `pending` counts the messages that the manager has yet to read."""
+    """What the line shows. `pending` counts the messages that the manager has yet to read.
+
+    `read` says how much of the last prompt had to be read.
+    """
 
     model: str = "loading the model"
     ready: bool = False
     search_mode: str = ""
     pending: int = 0
+    read: str = ""
     answering: bool = False
 
 
@@ -79,4 +83,6 @@ def _described(state: State) -> Content:
         said.append(Content.styled(f"search by {state.search_mode}", "dim"))
     if state.pending:
         said.append(Content(f"{state.pending} to remember"))
+    if state.read:
+        said.append(Content.styled(state.read, "dim"))
     return Content.styled("  ·  ", "dim").join(said)

@@ -52,6 +52,13 @@ class EarlierLine(ActionLine):
         super().__init__(Content(""), "earlier messages")
 
 
+class SeenLine(Static):
+    """Stands above the oldest message that the model still reads."""
+
+    def __init__(self) -> None:
+        super().__init__("the model reads from here on; what it remembered of before stays")
+
+
 class NoticeLine(ActionLine):
     """Something went wrong or is missing; with `retry`, that message can be answered now."""
 
@@ -86,6 +93,16 @@ class Transcript(VerticalScroll, can_focus=False):
         widgets: list[Widget] = [EarlierLine()] if earlier else []
         await self.mount_all([*widgets, *_widgets(entries, None)], before=0)
         self.call_after_refresh(lambda: self.scroll_to(y=first.virtual_region.y - height_on_screen, animate=False))
+
+    async def mark_seen_from(self, message_id: int | None) -> None:
+        """Draws a line above the message from which on the model reads; no line if it reads all of them."""
+        here = next((said for said in self._said() if message_id is not None and said.message_id == message_id), None)
+        line = next(iter(self.query(SeenLine)), None)
+        if line is not None and here is not None and self.children.index(here) == self.children.index(line) + 1:
+            return
+        await self.query(SeenLine).remove()
+        if here is not None:
+            await self.mount(SeenLine(), before=here)
 
     @property
     def first_message_id(self) -> int | None:
