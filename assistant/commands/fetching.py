@@ -16,7 +16,7 @@ from assistant.commands import output
 from assistant.commands.opening import cancel_on_interrupt, data_folder
 from assistant.errors import InputError, ModelFileError
 from assistant.llm.catalogue import CATALOGUE, Offer, memory_needed, read_catalogue
-from assistant.llm.download import Progress, download, token_for
+from assistant.llm.download import WAITS, Progress, download, token_for
 from assistant.llm.gguf_header import Header, Kind, adapter_fits, read_header
 from assistant.llm.installed import InstalledModels
 from assistant.llm.manifest import Adapter, Model, ModelFile, ServerModel, models_folder, sha256_of
@@ -46,6 +46,7 @@ def pull(args: argparse.Namespace) -> None:
             on_progress=lambda progress: show(_bar(progress), False),
             cancel=cancel,
             token=token_for(url),
+            waits=WAITS,
         )
     show(_bar(Progress(done.size, done.size, 0.0)), True)
     header = _model_header(target)
