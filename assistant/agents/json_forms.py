@@ -51,7 +51,6 @@ _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r"
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _ESCAPE_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _LOW_HALF = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-_LOW_HALF_CUT = re.compile(r"(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z")
 _NUMBER_LIKE = re.compile(r"[-+.0-9eE]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
@@ -133,7 +132,7 @@ def _operation(scanner: _Scanner, offered: int) -> MemoryOperation:
     action, text = texts.get("action", ""), texts.get("text")
     if _FIELDS.get(action) != texts.keys() | ({"memory"} if short_id is not None else set()):
         raise _NotInForm
-    if text is not None and (len(text) > MAX_TEXT or _NO_TEXT.search(text) or not text.strip(" ")):
+    if text is not None and (len(text) > MAX_TEXT or _NO_TEXT.search(text)):
         raise _NotInForm
     return MemoryOperation(Action(action), short_id, text)
 
@@ -265,12 +264,10 @@ class _Scanner:
         code, short = escape.groups()
         character = _ESCAPES[short] if short else chr(int(code, 16))
         end = escape.end()
-        if "\ud800" <= character <= "\udbff":
-            if low := _LOW_HALF.match(self.text, end):
-                character = chr(0x10000 + (ord(character) - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00)
-                end = low.end()
-            elif _LOW_HALF_CUT.match(self.text, end):
-                return ""
+        # Until its other half has come, half a pair counts as one alone, which nobody gets to see.
+        if "\ud800" <= character <= "\udbff" and (low := _LOW_HALF.match(self.text, end)):
+            character = chr(0x10000 + (ord(character) - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00)
+            end = low.end()
         self.at = end
         return character
 

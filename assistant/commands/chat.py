@@ -14,7 +14,7 @@ from assistant.paths import Paths
 if TYPE_CHECKING:
     from assistant.llm.engines import Engines
     from assistant.memory.bank import MemoryBank
-    from assistant.tui.session import ChatEngine
+    from assistant.tui.at_hand import ChatEngine
 
 
 def run() -> int:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Protocol
 
 from assistant.agents.generation import ChatMessage, Role
@@ -92,7 +92,7 @@ def build(
     instructions = tuple(prompt[:1]) if len(prompt) > 1 and prompt[0].role is Role.SYSTEM else ()
     history = prompt[len(instructions) : -1]
     tokens, dropped = _fitting(writer, instructions, history, prompt[-1], budget, thinking)
-    beginning = writer.beginning(instructions, thinking, datetime.now().astimezone().date())
+    beginning = writer.beginning(instructions, thinking, date.today())
     return Prompt(tuple(tokens), dropped, _alike(tokens, beginning))
 
 
@@ -150,8 +150,12 @@ class _Written:
     open: bool
 
 
-_Run = tuple[str, bool]
-"""Plain text of one origin, and whether a message said it."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Plain text of the template, or of message number `message`."""
+
+    text: str
+    message: int | None
 
 
 class _Writer:
@@ -209,36 +213,33 @@ class _Writer:
         return short[: _alike(short, self.write([*instructions, other, answer, one], thinking).tokens)]
 
     def _write(self, parts: Sequence[Part], *, joined: bool = False) -> _Written:
-        written = _Written([], {}, joined)
-        tokens = written.tokens
-        runs: list[_Run] = []
-        numbers: list[int | None] = []
-        swallow = False
+        tokens: list[int] = []
+        starts: dict[int, int] = {}
+        for are_tokens, stretches in groupby(self._stretches(parts), lambda stretch: isinstance(stretch, int)):
+            if are_tokens:
+                tokens += [stretch for stretch in stretches if isinstance(stretch, int)]
+            else:
+                runs = [stretch for stretch in stretches if isinstance(stretch, _Run)]
+                piece = self._piece(tuple((run.text, run.message is not None) for run in runs), joined)
+                starts |= _places(runs, len(tokens), len(piece))
+                tokens += piece
+            joined = not are_tokens
+        return _Written(tokens, starts, joined)
 
-        def flush(*, follows: bool) -> None:
-            if runs:
-                piece = self._piece(tuple(runs), follows)
-                _place(runs, numbers, len(tokens), len(piece), written.starts)
-                tokens.extend(piece)
-                runs.clear()
-                numbers.clear()
-
+    def _stretches(self, parts: Sequence[Part]) -> Iterator[int | _Run]:
+        swallows = False
         for part in parts:
-            for piece in [part.text] if part.message is not None else self._split(part.text):
+            if part.message is not None:
+                yield _Run(part.text, part.message)
+                swallows = False
+                continue
+            for piece in self._split(part.text):
                 if isinstance(piece, int):
-                    flush(follows=joined)
-                    joined = False
-                    tokens.append(piece)
-                    swallow = piece in self._strips
-                    continue
-                text = piece.lstrip(_SPACE) if swallow and part.message is None else piece
-                swallow = swallow and not text and part.message is None
-                if text or part.message is not None:
-                    runs.append((text, part.message is not None))
-                    numbers.append(part.message)
-        ends_plain = bool(runs) or joined
-        flush(follows=joined)
-        return _Written(tokens, written.starts, ends_plain)
+                    yield piece
+                    swallows = piece in self._strips
+                elif text := piece.lstrip(_SPACE) if swallows else piece:
+                    yield _Run(text, None)
+                    swallows = False
 
     def _split_at_control(self, text: str) -> list[str | int]:
         """What the template says, as control tokens and the plain text between them."""
@@ -248,7 +249,8 @@ class _Writer:
         pieces = re.split(f"({'|'.join(map(re.escape, present))})", text)
         return [self._control[piece] if n % 2 else piece for n, piece in enumerate(pieces) if piece]
 
-    def _tokens(self, runs: tuple[_Run, ...], joined: bool) -> tuple[int, ...]:
+    def _tokens(self, runs: tuple[tuple[str, bool], ...], joined: bool) -> tuple[int, ...]:
+        """The tokens of adjoining stretches of plain text, of which each was said by a message or not."""
         ends = list(accumulate(len(text) for text, _ in runs))
         said = [(end - len(text), end) for (text, is_said), end in zip(runs, ends, strict=True) if is_said]
         return tuple(self._harmless("".join(text for text, _ in runs), said, joined))
@@ -310,12 +312,14 @@ def _is_control(text: str, template: ChatTemplate) -> bool:
     return not _LIKE_HTML.fullmatch(text) or text in _ALWAYS_CONTROL or text in template.source
 
 
-def _place(runs: Sequence[_Run], numbers: Sequence[int | None], start: int, count: int, starts: dict[int, int]) -> None:
-    """Notes about where each message begins among `count` tokens from `start`, as if all were equally long."""
-    ends = list(accumulate((len(text) for text, _ in runs), initial=0))
-    for at, number in zip(ends, numbers, strict=False):
-        if number is not None:
-            starts[number] = start + count * at // max(ends[-1], 1)
+def _places(runs: Sequence[_Run], start: int, count: int) -> dict[int, int]:
+    """About where each message begins among `count` tokens from `start`: as if all were equally long."""
+    ends = list(accumulate((len(run.text) for run in runs), initial=0))
+    return {
+        run.message: start + count * at // max(ends[-1], 1)
+        for run, at in zip(runs, ends, strict=False)
+        if run.message is not None
+    }
 
 
 def _within(said: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:

@@ -54,7 +54,8 @@ class Refused(Exception):
     @property
     def of_structure(self) -> bool:
         """Whether it does not hold models to a form in the way asked for."""
-        return self.status in (400, 422) and bool(_OF_STRUCTURE.search(self.said))
+        # 500 is what the server of llama-cpp-python says.
+        return self.status in (400, 422, 500, 501) and bool(_OF_STRUCTURE.search(self.said))
 
 
 class ServerConnection:

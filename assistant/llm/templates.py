@@ -160,7 +160,7 @@ class ChatTemplate:
         """
         turns = self._turns([message.role for message in prompt])
         parts: list[Part] = []
-        for piece in self._form(tuple(turn.role for turn in turns), thinking, _today()):
+        for piece in self._form(tuple(turn.role for turn in turns), thinking, date.today()):
             if isinstance(piece, str):
                 parts.append(Part(piece))
                 continue
@@ -176,14 +176,16 @@ class ChatTemplate:
         if not self._takes(user):
             self._in_parts = True
         for roles in ((user,), (user, assistant, user)):
-            self._form(roles, False, _today())
+            self._form(roles, False, date.today())
         self._take_system = self._takes(system, user) and self._takes(system, user, assistant, user)
-        self._take_later_system = self._take_system and self._takes(system, user, system, user)
         self._take_any_order = self._takes(user, user) and self._takes(assistant, user)
+        # Where turns must be taken, instructions between two of them would be one of the two.
+        later = self._take_system and self._take_any_order
+        self._take_later_system = later and self._takes(system, user, system, user)
 
     def _takes(self, *roles: Role) -> bool:
         try:
-            self._form(roles, False, _today())
+            self._form(roles, False, date.today())
         except TemplateError:
             return False
         return True
@@ -256,7 +258,7 @@ class ChatTemplate:
     def _own_markup(self) -> frozenset[str]:
         roles = (Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER)
         turns = self._turns(roles)
-        form = self._form(tuple(turn.role for turn in turns), False, _today())
+        form = self._form(tuple(turn.role for turn in turns), False, date.today())
         found = {mark.strip() for piece in form if isinstance(piece, str) for mark in _MARKUP.findall(piece)}
         if self.marks:
             found |= {self.marks.begin, self.marks.end}
@@ -280,10 +282,6 @@ def _alternating(turns: Sequence[_Turn]) -> list[_Turn]:
                 made.append(_Turn(Role.USER, (None,)))
             made.append(turn)
     return made
-
-
-def _today() -> date:
-    return datetime.now().astimezone().date()
 
 
 def _now(form: str) -> str:

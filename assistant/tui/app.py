@@ -17,9 +17,10 @@ from textual.screen import Screen
 
 from assistant.agents.generation import Agent, ModelTraits
 from assistant.tui import events
+from assistant.tui.at_hand import MakeEngine, OpenBank
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.help import HelpScreen
-from assistant.tui.session import USUAL, MakeEngine, OpenBank, Session
+from assistant.tui.session import USUAL, Session
 from assistant.tui.themes import DARK, LIGHT
 
 

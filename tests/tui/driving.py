@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from assistant.agents.generation import Agent, ChatMessage, Completion, Form
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
-from assistant.tui.session import ChatEngine
+from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 

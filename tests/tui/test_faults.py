@@ -11,7 +11,7 @@ import pytest
 from assistant.errors import DatabaseTooNew, DiskFull, EngineCrashed, ModelFileError
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.tui.app import RecollectApp
-from assistant.tui.session import ChatEngine
+from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import Breaks, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until

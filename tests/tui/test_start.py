@@ -12,8 +12,8 @@ import pytest
 from assistant.memory import backups
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
+from assistant.tui.at_hand import ChatEngine
 from assistant.tui.lane import Lane
-from assistant.tui.session import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, say, screen_text, sees, until
@@ -85,7 +85,7 @@ async def test_an_undo_does_not_wait_for_the_answer_that_streams(tmp_path: Path)
 
 @pytest.mark.asyncio
 async def test_a_message_waits_only_a_moment_for_the_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.tui.session.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("assistant.tui.model_work.GRACE_SECONDS", 0.05)
     reading = threading.Event()
     answers = ["Memories: none\nAnswer: First.", "Memories: none\nAnswer: Second."]
 

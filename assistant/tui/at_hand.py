@@ -1,0 +1,96 @@
+"""What both threads of a session work with: the bank and the model, each opened when first needed, and the way to the
+screen.
+
+Knows nothing of what is done with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from textual.message import Message as Event
+
+from assistant.agents.generation import Generator
+from assistant.memory.records import Embedder, Message, MessageRole
+from assistant.tui import events
+from assistant.tui.events import Entry
+
+if TYPE_CHECKING:  # The bank's driver is imported in a thread, after the first paint.
+    from assistant.memory.bank import MemoryBank
+
+
+class ChatEngine(Generator, Embedder, Protocol):
+    """What the session needs of the model; `assistant.llm.engines.Engines` is one."""
+
+    def ready(self, timeout: float | None = None) -> None: ...
+
+    def close(self) -> None: ...
+
+
+MakeEngine = Callable[[], ChatEngine]
+"""Starts the model without waiting for it. Raises EngineError if that is hopeless."""
+OpenBank = Callable[[ChatEngine | None], "MemoryBank"]
+"""Opens the bank, with the engine as its embedder if there is one. Raises StorageError."""
+
+
+class AtHand:
+    """The bank and the model. `tell` takes events from any thread; nothing is told once it is `closing`."""
+
+    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank) -> None:
+        self._make_engine = make_engine
+        self._open_bank = open_bank
+        self._engine: ChatEngine | None = None
+        self._bank: MemoryBank | None = None
+        self.loaded = False
+        self.tell: Callable[[Event], object] = lambda event: None
+        self.closing = False
+
+    def start_engine(self) -> ChatEngine:
+        """The model, begun to load now if it could not be before. Raises EngineError."""
+        if self._engine is None:
+            self._engine = self._make_engine()
+        return self._engine
+
+    def ready_engine(self) -> ChatEngine:
+        """The model, loaded. Raises EngineError."""
+        engine = self.start_engine()
+        if not self.loaded:
+            engine.ready()
+            self.loaded = True
+            self.post(events.EngineReady())
+        return engine
+
+    @property
+    def bank(self) -> MemoryBank:
+        """The bank, opened now if it could not be opened before. Raises StorageError."""
+        if self._bank is None:
+            self._bank = self._open_bank(self._engine)
+        return self._bank
+
+    def entry(self, message: Message) -> Entry:
+        """`message` as it is shown."""
+        if message.role is MessageRole.ASSISTANT:
+            return Entry(message, citations=tuple(self.bank.citations(message.id)))
+        operations = self.bank.operations(source_message_id=message.id)
+        return Entry(message, operations=tuple(reversed(operations)))
+
+    def post(self, event: Event) -> None:
+        if not self.closing:
+            self.tell(event)
+
+    def post_standing(self) -> None:
+        """Tells how things stand."""
+        self.post(events.Standing(self.bank.search_mode, self.bank.pending_jobs()))
+
+    def post_bug(self, error: BaseException) -> None:
+        """Hands on what escaped a thread."""
+        self.post(events.Broke(error))
+
+    def close_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    def close_bank(self) -> None:
+        if self._bank is not None:
+            self._bank.close()
