@@ -28,7 +28,7 @@ MAX_SHORTENINGS = 4
 _BYTES_OF_TOKEN = 3
 """Fewer than a token has in most languages: for a guess at what fits, on the safe side."""
 
-_OFFERS_GRAMMAR = {"llamacpp", "vllm"}
+_OFFERS_GRAMMAR = ("llamacpp", "vllm")
 """What these servers say of themselves in `owned_by`; llama-server says it in its `Server` header as well."""
 
 _LOOSER = {Structure.GRAMMAR: Structure.SCHEMA, Structure.SCHEMA: Structure.NONE}
@@ -113,10 +113,9 @@ class ServerGenerator:
     def _ask_what_is_offered(self, cancel: threading.Event) -> Structure:
         headers, models = self._connection.models(cancel)
         own = [model for model in models if model.get("id") == self._address.model]
-        named = {model.get("owned_by") for model in own or models}
-        if headers.get("server", "").startswith("llama.cpp") or not _OFFERS_GRAMMAR.isdisjoint(named):
-            return Structure.GRAMMAR
-        return Structure.SCHEMA
+        offers = any(model.get("owned_by") in _OFFERS_GRAMMAR for model in own or models)
+        named = headers.get("server", "").startswith("llama.cpp")
+        return Structure.GRAMMAR if offers or named else Structure.SCHEMA
 
     def _complete(self, task: _Task, structure: Structure, prompt: Sequence[ChatMessage]) -> Completion:
         """Follows one completion to its end. Raises Refused if it does not begin."""
@@ -188,6 +187,8 @@ def _body(model: str, task: _Task, structure: Structure, prompt: Sequence[ChatMe
         # As llama-server, vLLM and vLLM before 0.12 name it; each ignores the names of the others.
         body |= {"grammar": form.grammar, "structured_outputs": {"grammar": form.grammar}}
         body["guided_grammar"] = form.grammar
+        # Under a grammar, a template that opens a thought would have the whole reply taken for one.
+        body["chat_template_kwargs"] = {"enable_thinking": False}
     elif form is not None and form.json is not None and structure is Structure.SCHEMA:
         schema = {"name": task.agent.value, "strict": True, "schema": form.json.schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -185,7 +185,8 @@ class ServerConnection:
         import httpx2
 
         # To load what the system trusts takes a tenth of a second. Plain http needs none of it: this trusts nobody.
-        trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if self._url.startswith("http:") else True
+        plain = self._url.startswith("http:")
+        trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
 
         client = httpx2.Client(
             headers={"User-Agent": f"recollect/{assistant.__version__}", "Accept-Encoding": "identity"},
@@ -194,7 +195,7 @@ class ServerConnection:
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
             verify=trusted,
             follow_redirects=False,
-            # A proxy is on the way to other networks, and what is for the own one should not leave it.
+            # No proxy of the environment for the own network, which is not to be left.
             trust_env=not self._in_own_network,
         )
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))

@@ -121,6 +121,8 @@ def written(value: dict[str, Any]) -> tuple[MemoryOperation, ...]:
 @example(json_text='{"memories": ' + "[" * 100_000)
 @example(json_text='{"memories": [' + "9" * 5000 + '], "answer": "a"}')
 @example(json_text='{"operations": []} {"operations": []}')
+@example(json_text='{"operations": [{"action": "DELETE", "memory": 1.0}]}')
+@example(json_text='{"memories": [1e+0], "answer": "a"}')
 def test_whatever_comes_reading_it_never_raises_and_only_ever_adds(form: JsonForm, json_text: str) -> None:
     before = ""
     for end in range(0, len(json_text) + 1, max(1, len(json_text) // 500)):
