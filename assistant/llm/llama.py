@@ -106,6 +106,9 @@ class ChatModel(_Model):
             token for token in self.specials.values() if llama_cpp.llama_vocab_is_eog(self.vocab, token)
         )
         self.template = self._template()
+        bos = llama_cpp.llama_vocab_bos(self.vocab)
+        self.opening = (bos,) if bos >= 0 and llama_cpp.llama_vocab_get_add_bos(self.vocab) else ()
+        """What every prompt begins with, whether the template says so or not."""
 
     def _name(self, token: int) -> str:
         return str(llama_cpp.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
@@ -148,8 +151,9 @@ class ChatModel(_Model):
         return ChatContext(self, size, self._threads, lora)
 
     def _load_adapter(self, path: str) -> llama_cpp.llama_adapter_lora_p:
-        lora: llama_cpp.llama_adapter_lora_p | None = llama_cpp.llama_adapter_lora_init(self.model, path.encode())
-        if lora is None:
+        lora: llama_cpp.llama_adapter_lora_p = llama_cpp.llama_adapter_lora_init(self.model, path.encode())
+        # Other than with a model, what comes back is never None, but may be a pointer to nothing.
+        if not lora:
             raise LoadError(f"the adapter {path} cannot be read or was made for another model than {self.path}")
         return lora
 
@@ -236,7 +240,7 @@ class ChatContext:
         tokens = (llama_cpp.llama_token * len(self._read))(*self._read)
         return bool(llama_cpp.llama_state_seq_save_file(self._context, bytes(path), 0, tokens, len(tokens)))
 
-    def restore(self, path: Path, expected: Sequence[int]) -> None:
+    def restore(self, path: Path, expected: Sequence[int]) -> bool:
         """Takes up what `save` wrote, if it is what was made of the tokens `expected`; else it stays empty."""
         tokens, count = (llama_cpp.llama_token * len(expected))(), ctypes.c_size_t()
         read = llama_cpp.llama_state_seq_load_file(
@@ -244,8 +248,9 @@ class ChatContext:
         )
         if read and tokens[: count.value] == list(expected):
             self._read = list(expected)
-        else:
-            llama_cpp.llama_memory_clear(self._memory, True)
+            return True
+        llama_cpp.llama_memory_clear(self._memory, True)
+        return False
 
     def _forget_from(self, position: int) -> None:
         if not llama_cpp.llama_memory_seq_rm(self._memory, 0, position, -1):

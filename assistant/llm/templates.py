@@ -64,10 +64,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What stands around a model's thinking."""
+    """What stands around a model's thinking, and the gap between that and the answer."""
 
     begin: str
     end: str
+    gap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +78,20 @@ class _Thinking:
     marks: Marks
     before: str = "\n"
     after: str = "\n"
-    gap: str = "\n\n"
     answer: str = ""
 
 
 _WAYS_TO_THINK = (
-    _Thinking(Marks("<think>", "</think>")),
-    _Thinking(Marks("[THINK]", "[/THINK]"), "", "", ""),
-    _Thinking(Marks("<|channel>thought", "<channel|>"), "\n", "", ""),
-    _Thinking(Marks("<seed:think>", "</seed:think>"), "", "", ""),
-    _Thinking(Marks("<mm:think>", "</mm:think>"), "", "", ""),
-    _Thinking(Marks("<|START_THINKING|>", "<|END_THINKING|>"), "", "", ""),
-    _Thinking(Marks("<|inner_prefix|>", "<|inner_suffix|>"), "", "", ""),
+    _Thinking(Marks("<think>", "</think>", "\n\n")),
+    _Thinking(Marks("[THINK]", "[/THINK]"), "", ""),
+    _Thinking(Marks("<|channel>thought", "<channel|>"), "\n", ""),
+    _Thinking(Marks("<seed:think>", "</seed:think>"), "", ""),
+    _Thinking(Marks("<mm:think>", "</mm:think>"), "", ""),
+    _Thinking(Marks("<|START_THINKING|>", "<|END_THINKING|>"), "", ""),
+    _Thinking(Marks("<|inner_prefix|>", "<|inner_suffix|>"), "", ""),
     _Thinking(
         Marks("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
-        *("", "", ""),
+        *("", ""),
         answer="<|channel|>final<|message|>",
     ),
 )
@@ -252,7 +252,7 @@ class ChatTemplate:
         if self._way is None:
             return end
         if end.rstrip().endswith(self._way.marks.begin):
-            return f"{end.rstrip()}{self._way.before}{self._way.after}{self._way.marks.end}{self._way.gap}"
+            return f"{end.rstrip()}{self._way.before}{self._way.after}{self._way.marks.end}{self._way.marks.gap}"
         return end + self._way.answer
 
     def _own_markup(self) -> frozenset[str]:

@@ -24,6 +24,7 @@ from assistant.llm.protocol import (
     Vectors,
 )
 from assistant.llm.scheduler import Job
+from assistant.llm.templates import TemplateError
 from assistant.llm.writing import Desk, Writing
 
 _PRIORITIES = {Agent.ANSWER: 0, Agent.MANAGER: 2}
@@ -67,7 +68,7 @@ class Workshop:
             self._send(Failed(request.id, FailureKind.GRAMMAR, str(error)))
         except PromptTooLong:
             self._send(Failed(request.id, FailureKind.PROMPT, "the instructions alone fill the model's context"))
-        except ComputeError as error:
+        except (ComputeError, TemplateError) as error:
             self._send(Failed(request.id, FailureKind.COMPUTE, str(error)))
         finally:
             if grammar is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.agents.generation import ChatMessage, FinishReason, Role
 from assistant.llm.llama import CHUNK, ChatContext, ChatModel, ComputeError, Grammar
@@ -100,15 +100,18 @@ class Writing:
         messages = [ChatMessage(Role(role), text) for role, text in self._request.messages]
         # A reply may take half of the context at most: a long one must not push out what it is about.
         budget = self._context.size - min(self._request.max_tokens + self._thinks, self._context.size // 2)
-        self._prompt = build(self._model.template, messages, self._model, budget=budget, thinking=self._thinks > 0)
-        tokens = self._prompt.tokens
-        kept = self._desk.prefix
-        prefix: Sequence[int] = ()
+        opening = self._model.opening
+        prompt = build(
+            self._model.template, messages, self._model, budget=budget - len(opening), thinking=self._thinks > 0
+        )
+        if prompt.tokens[: len(opening)] != opening:
+            prompt = replace(prompt, tokens=(*opening, *prompt.tokens), stable=len(opening) + prompt.stable)
+        self._prompt = prompt
+        tokens, prefix, kept = prompt.tokens, prompt.tokens[: prompt.stable], self._desk.prefix
         if kept is not None and self._context.is_empty:
-            prefix = tokens[: self._prompt.stable]
             kept.restore(self._context, prefix)
         self._cached_tokens = self._context.keep_prefix(tokens)
-        if kept is not None and prefix and self._cached_tokens < len(prefix):
+        if kept is not None and self._cached_tokens < len(prefix):
             if not (yield from self._read(prefix[self._cached_tokens :], cancelled)):
                 return False
             kept.save(self._context, prefix)
@@ -125,7 +128,13 @@ class Writing:
         """Lets the model think until it says that it has, or has for long enough; no word of it is kept."""
         marks = self._model.template.marks
         assert marks is not None
-        end = self._model.specials.get(marks.end)
+        closing = self._model.tokenize(marks.end, special=True)
+        # Where it is made of several tokens, the first is what the model ends its thought with.
+        end = closing[0] if closing[0] in self._model.specials.values() else None
+        closing += self._model.tokenize(marks.gap)
+        # In a small context the answer gets as much of what is left as it may need, or half.
+        left = self._context.size - self._context.length
+        most = min(self._thinks, max(left - self._request.max_tokens, left // 2) - len(closing))
         thought = Text(self._model.piece)
         sampler = Sampler(
             thought,
@@ -135,7 +144,7 @@ class Writing:
             seed=self._request.seed,
         )
         said = ""
-        while self._thought_tokens < self._thinks:
+        while self._thought_tokens < most:
             token = sampler.next(self._context.logits())
             if token is None or token in self._model.ends or token == end:
                 break
@@ -144,9 +153,8 @@ class Writing:
             if not self._context.read([token], cancelled) or cancelled():
                 return False
             if said.rstrip().endswith(marks.end):
-                return (yield from self._read(self._model.tokenize("\n\n"), cancelled))
+                return (yield from self._read(self._model.tokenize(marks.gap), cancelled))
             yield
-        closing = [*([end] if end is not None else self._model.tokenize(marks.end)), *self._model.tokenize("\n\n")]
         return (yield from self._read(closing, cancelled))
 
     def _add(self, token: int) -> None:
