@@ -24,6 +24,8 @@ MESSAGES_LOOKED_THROUGH = 12
 """How far back a few turns are looked for, messages that got no reply included."""
 MOST_MESSAGES = 400
 """More of a conversation is never given to a model, whatever room it has."""
+STEP = 200
+"""Where a conversation is longer than that, it is given from a message on whose number is a multiple of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class AnswerDone:
     turn: Turn
 
 
+_Turns = list[tuple[Message, Message]]
 Event = MessageSaved | MemoriesFound | AnswerText | AnswerDone
 OnEvent = Callable[[Event], None]
 
@@ -151,32 +154,36 @@ class Chat:
     def _history(self, message: Message) -> _History:
         """The turns before `message` that the model is shown, as they were said; a message without a reply is none.
 
-        A model that reads as much as it has room for is shown what it saw last time and what came since, so that the
-        beginning of the prompt stays as it was.
+        What it is shown begins at the same turn for as long as it may, because what stays as it was at the beginning of
+        a prompt need not be read again.
         """
         wanted = self._agent.traits.history_turns
         limit = MOST_MESSAGES if wanted is None else MESSAGES_LOOKED_THROUGH
         before = self._bank.messages(message.conversation_id, limit=limit + 1, before_id=message.id)
-        if wanted is None and (first := self._bank.conversation(message.conversation_id).seen_from) is not None:
-            before = [said for said in before if said.id >= first]
+        whole = len(before) <= limit
+        if not whole:
+            # Not the oldest that there is room for, which would be another one each time.
+            begin = -(-before[0].id // STEP) * STEP
+            before = [said for said in before if said.id >= begin] if wanted is None else before
         turns = [
             (said, reply)
             for said, reply in pairwise(before)
             if said.role is MessageRole.USER and reply.role is MessageRole.ASSISTANT and reply.text
         ]
-        shown = turns if wanted is None else turns[max(len(turns) - wanted, 0) :]
-        return _History(
-            [part for turn in shown for part in turn], whole=len(before) <= limit and len(shown) == len(turns)
-        )
+        shown = turns if wanted is None else self._last(turns, wanted, message)
+        return _History([part for turn in shown for part in turn], whole=whole and len(shown) == len(turns))
+
+    def _last(self, turns: _Turns, wanted: int, message: Message) -> _Turns:
+        """Those shown last time and what came since, or, where that is too much, half of what may be shown."""
+        seen_from = self._bank.conversation(message.conversation_id).seen_from or 0
+        going_on = [turn for turn in turns if turn[0].id >= seen_from]
+        return going_on if len(going_on) <= wanted else turns[len(turns) - max(wanted // 2, 1) :]
 
     def _see(self, message: Message, reply: Reply, history: _History) -> int | None:
         """From which message on the model has read the conversation; None if from its beginning."""
-        conversation = self._bank.conversation(message.conversation_id)
-        seen = [*history.messages, message][reply.completion.dropped]
-        from_beginning = history.whole and reply.completion.dropped == 0
-        goes_on = self._agent.traits.history_turns is None and conversation.seen_from is not None
-        seen_from = None if from_beginning and not goes_on else seen.id
-        if seen_from != conversation.seen_from:
+        dropped = reply.completion.dropped
+        seen_from = None if history.whole and not dropped else [*history.messages, message][dropped].id
+        if seen_from != self._bank.conversation(message.conversation_id).seen_from:
             self._bank.see_from(message.conversation_id, seen_from)
         return seen_from
 

@@ -78,18 +78,32 @@ def test_a_new_conversation_is_named_by_the_first_line_and_an_old_one_goes_on(ba
     assert second.message.conversation_id == first.message.conversation_id
 
 
-def test_a_model_that_was_trained_on_two_turns_sees_the_last_two_as_they_were_said(bank):
-    generator = ScriptedGenerator(answer=[f"Memories: none\nAnswer: Reply {i}." for i in range(4)])
+def shown_to(generator):
+    """The messages of the history that each call showed, without the replies."""
+    return [[message.text for message in call.prompt[1:-1:2]] for call in generator.calls]
+
+
+def test_a_model_that_was_trained_on_two_turns_sees_as_many_and_begins_anew_only_where_there_would_be_more(bank):
+    generator = ScriptedGenerator(answer=[f"Memories: none\nAnswer: Reply {i}." for i in range(6)])
     chat = Chat(bank, AnswerAgent(generator, ModelTraits(history_turns=2)))
     conversation = bank.new_conversation("")
-    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(4)]
-    assert [turn.seen_from for turn in turns] == [None, None, None, turns[1].message.id]
-    assert bank.conversation(conversation.id).seen_from == turns[1].message.id
-    assert generator.calls[3].prompt[1:-1] == (
-        ChatMessage(Role.USER, "Message 1."),
-        ChatMessage(Role.ASSISTANT, "Reply 1."),
+    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(6)]
+    assert shown_to(generator) == [
+        [],
+        ["Message 0."],
+        ["Message 0.", "Message 1."],
+        ["Message 2."],
+        ["Message 2.", "Message 3."],
+        ["Message 4."],
+    ]
+    ids = [turn.message.id for turn in turns]
+    assert [turn.seen_from for turn in turns] == [None, None, None, ids[2], ids[2], ids[4]]
+    assert bank.conversation(conversation.id).seen_from == ids[4]
+    assert generator.calls[4].prompt[1:-1] == (
         ChatMessage(Role.USER, "Message 2."),
         ChatMessage(Role.ASSISTANT, "Reply 2."),
+        ChatMessage(Role.USER, "Message 3."),
+        ChatMessage(Role.ASSISTANT, "Reply 3."),
     )
 
 
@@ -212,35 +226,38 @@ def test_a_reply_cannot_steer_the_terminal(bank):
     assert "".join(event.text for event in events if isinstance(event, AnswerText)) == "one2J\n\ttwo"
 
 
-def long_chat(bank, dropped):
-    """A chat with a model that leaves out so many messages of its history at each turn; and what it was shown."""
+def test_where_the_model_begins_to_read_follows_from_what_it_had_no_room_for(bank):
+    dropped = [0, 0, 2, 4, 0]
     said = [Completion(f"Memories: none\nAnswer: {i}.", FinishReason.STOP, dropped=n) for i, n in enumerate(dropped)]
     generator = ScriptedGenerator(answer=said)
     conversation = bank.new_conversation("")
     chat = Chat(bank, AnswerAgent(generator))
-    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(len(dropped))]
-    return turns, [[message.text for message in call.prompt[1:-1:2]] for call in generator.calls]
-
-
-def test_what_the_model_had_no_room_for_is_not_shown_to_it_again(bank):
-    turns, shown = long_chat(bank, [0, 0, 2, 0, 2, 0])
-    assert shown == [
-        [],
-        ["Message 0."],
-        ["Message 0.", "Message 1."],
-        ["Message 1.", "Message 2."],
-        ["Message 1.", "Message 2.", "Message 3."],
-        ["Message 2.", "Message 3.", "Message 4."],
-    ]
-    first = [turns[i].message.id for i in (1, 2)]
-    assert [turn.seen_from for turn in turns] == [None, None, first[0], first[0], first[1], first[1]]
-    assert bank.conversation(turns[0].message.conversation_id).seen_from == first[1]
+    turns = [chat.send(f"Message {i}.", conversation_id=conversation.id) for i in range(5)]
+    assert [len(shown) for shown in shown_to(generator)] == [0, 1, 2, 3, 4]
+    ids = [turn.message.id for turn in turns]
+    assert [turn.seen_from for turn in turns] == [None, None, ids[1], ids[2], None]
+    assert bank.conversation(conversation.id).seen_from is None
 
 
 def test_a_model_may_have_no_room_for_any_history(bank):
-    turns, shown = long_chat(bank, [0, 2, 0])
-    assert turns[1].seen_from == turns[1].message.id
-    assert shown[2] == ["Message 1."]
+    said = [Completion("Memories: none\nAnswer: a.", FinishReason.STOP, dropped=n) for n in (0, 2)]
+    chat = Chat(bank, AnswerAgent(ScriptedGenerator(answer=said)))
+    first = chat.send("Message 0.", conversation_id=None)
+    second = chat.send("Message 1.", conversation_id=first.message.conversation_id)
+    assert second.seen_from == second.message.id
+
+
+def test_of_an_endless_conversation_the_model_is_given_the_end_from_the_same_message_on(bank):
+    conversation = bank.new_conversation("")
+    for i in range(250):
+        bank.add_message(conversation.id, "user", f"m{i}")
+        bank.add_message(conversation.id, "assistant", f"a{i}")
+    generator = ScriptedGenerator(default_answer="Memories: none\nAnswer: Yes.")
+    chat = Chat(bank, AnswerAgent(generator))
+    turns = [chat.send("And now?", conversation_id=conversation.id) for _ in range(3)]
+    # 502 messages: of the last 401, numbered 100 and up, those from 200 on.
+    assert [shown[0] for shown in shown_to(generator)] == ["m100", "m100", "m100"]
+    assert {turn.seen_from for turn in turns} == {201}
 
 
 def test_messages_without_a_reply_are_no_part_of_the_history(bank):

@@ -1,5 +1,7 @@
 """What is remembered is said as it was told: in the language of the message, its dates and names as written."""
 
+# ruff: noqa: RUF001 - Cyrillic letters are what this is about
+
 from __future__ import annotations
 
 from datetime import datetime

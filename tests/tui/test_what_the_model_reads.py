@@ -30,7 +30,7 @@ def order(pilot: Pilot[None]) -> list[str]:
 
 
 async def test_a_line_shows_where_the_model_begins_to_read_once_it_no_longer_reads_all(tmp_path: Path) -> None:
-    answers = [answered("One."), answered("Two."), answered("Three.", dropped=2), answered("Four.")]
+    answers = [answered("One."), answered("Two."), *(answered(said, dropped=2) for said in ("Three.", "Four."))]
     engine = ScriptedEngine(ScriptedGenerator(answer=answers, default_manager="NOOP"))
     async with app_with(tmp_path, engine).run_test(size=(100, 40)) as pilot:
         for said, seen in (("a", "One."), ("b", "Two.")):
