@@ -11,10 +11,10 @@ import pytest
 
 from assistant import cli
 from assistant.commands import fetching
-from assistant.llm import download
-from assistant.llm.manifest import models_folder
-from tests.llm.bad_server import BadServer
+from assistant.llm.files import download
+from assistant.llm.files.manifest import models_folder
 from tests.llm.families import GEMMA3, QWEN2, tiny_family
+from tests.llm.files.bad_server import BadServer
 from tests.llm.tiny_adapter import tiny_adapter
 
 Run = Callable[..., tuple[int, str, str]]
@@ -101,7 +101,7 @@ def test_damage_is_found_by_verify(run: Run, qwen: Path, tmp_path: Path) -> None
 
 
 def test_a_base_may_be_added_with_an_adapter_for_each_agent(run: Run, gemma: Path, qwen: Path, tmp_path: Path) -> None:
-    from assistant.llm.manifest import ModelFile
+    from assistant.llm.files.manifest import ModelFile
 
     manager, answer = (tiny_adapter(tmp_path / f"{n}.gguf", ModelFile("base", qwen), seed=n).path for n in (1, 2))
     adapters = ["--adapter", f"manager={manager}", "--adapter", f"answer={answer}"]
@@ -113,7 +113,7 @@ def test_a_base_may_be_added_with_an_adapter_for_each_agent(run: Run, gemma: Pat
 
 
 def test_an_adapter_for_another_base_is_refused(run: Run, qwen: Path, tmp_path: Path) -> None:
-    from assistant.llm.manifest import ModelFile
+    from assistant.llm.files.manifest import ModelFile
 
     adapter = tiny_adapter(tmp_path / "a.gguf", ModelFile("base", SHIPPED)).path
     code, _, err = run("add", str(qwen), "--adapter", f"manager={adapter}")

@@ -83,8 +83,8 @@ def _starter(options: argparse.Namespace) -> int:
 
 def _lives(options: argparse.Namespace) -> int:
     from assistant.agents.generation import Agent
-    from assistant.llm.installed import InstalledModels
-    from assistant.llm.manifest import ModelFile
+    from assistant.llm.files.installed import InstalledModels
+    from assistant.llm.files.manifest import ModelFile
     from assistant.paths import Paths
     from trainer import publish
     from trainer.data.wordings import Register, Split, Wordings

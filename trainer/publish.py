@@ -15,7 +15,7 @@ import gguf
 
 from assistant.agents.generation import ModelTraits
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import MANIFEST, ModelFile
+from assistant.llm.files.manifest import MANIFEST, ModelFile
 from assistant.paths import Paths
 from trainer.data.simulate import simulate
 from trainer.data.storyteller import IN_TRAINING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.commands.passphrases import key_of
 from assistant.errors import InputError, ModelFileError
-from assistant.llm.installed import chosen_models
+from assistant.llm.files.installed import chosen_models
 from assistant.paths import Paths
 
 if TYPE_CHECKING:

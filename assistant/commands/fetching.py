@@ -15,13 +15,14 @@ from assistant.agents.generation import Agent
 from assistant.commands import output
 from assistant.commands.opening import cancel_on_interrupt, data_folder
 from assistant.errors import InputError, ModelFileError
-from assistant.llm.catalogue import CATALOGUE, Offer, memory_needed, read_catalogue
-from assistant.llm.download import WAITS, Progress, download, token_for
-from assistant.llm.gguf_header import Header, Kind, adapter_fits, read_header
-from assistant.llm.installed import InstalledModels
-from assistant.llm.manifest import Adapter, Model, ModelFile, ServerModel, models_folder, sha256_of
-from assistant.llm.resources import available_memory
-from assistant.llm.server_address import ServerAddress, Structure
+from assistant.llm.files.adapters import adapter_fits
+from assistant.llm.files.catalogue import CATALOGUE, Offer, memory_needed, read_catalogue
+from assistant.llm.files.download import WAITS, Progress, download, token_for
+from assistant.llm.files.gguf_header import Header, Kind, read_header
+from assistant.llm.files.installed import InstalledModels
+from assistant.llm.files.manifest import Adapter, Model, ModelFile, ServerModel, models_folder, sha256_of
+from assistant.llm.files.resources import available_memory
+from assistant.llm.servers.address import ServerAddress, Structure
 
 BAR = 24
 _NAME = re.compile(r"[\w.-]+")

@@ -9,11 +9,11 @@ from assistant.agents.generation import Agent
 from assistant.commands import fetching, output
 from assistant.commands.opening import data_folder
 from assistant.errors import InputError, ModelFileError
-from assistant.llm.catalogue import CATALOGUE, memory_needed, read_catalogue
-from assistant.llm.gguf_header import read_header
-from assistant.llm.installed import InstalledModels
-from assistant.llm.manifest import Model, ModelFile, ServerModel, models_folder, verify
-from assistant.llm.resources import available_memory
+from assistant.llm.files.catalogue import CATALOGUE, memory_needed, read_catalogue
+from assistant.llm.files.gguf_header import read_header
+from assistant.llm.files.installed import InstalledModels
+from assistant.llm.files.manifest import Model, ModelFile, ServerModel, models_folder, verify
+from assistant.llm.files.resources import available_memory
 from assistant.paths import Paths
 
 

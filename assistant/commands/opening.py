@@ -15,7 +15,7 @@ from assistant.agents.manager import MemoryManager
 from assistant.agents.reconsidering import Reconsidering
 from assistant.commands.passphrases import key_of
 from assistant.llm.engines import Engines
-from assistant.llm.installed import chosen_models
+from assistant.llm.files.installed import chosen_models
 from assistant.memory.bank import Embedder, MemoryBank
 from assistant.paths import Paths
 

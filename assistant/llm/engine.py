@@ -21,7 +21,7 @@ from typing import Self
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form
 from assistant.errors import EngineCrashed, EngineError, RecollectError
-from assistant.llm.manifest import ModelFile, verify
+from assistant.llm.files.manifest import ModelFile, verify
 from assistant.llm.process import ModelProcess, Replies, error_of
 from assistant.llm.protocol import AgentOptions, ChildOptions, Done, Embed, Failed, Generate, Piece, Vectors
 

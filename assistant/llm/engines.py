@@ -13,8 +13,8 @@ from typing import Self
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, Form, Generator
 from assistant.llm.engine import DIMENSIONS, EMBEDDER_NAME, Engine
-from assistant.llm.manifest import Model, ModelFile, ServerModel
-from assistant.llm.server import ServerGenerator
+from assistant.llm.files.manifest import Model, ModelFile, ServerModel
+from assistant.llm.servers.generator import ServerGenerator
 
 
 class Engines:

@@ -7,7 +7,7 @@ import pytest
 
 from assistant.llm import embedder
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.tiny_model import tiny_model
 
 

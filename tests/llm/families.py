@@ -13,7 +13,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.tiny_model import _add_shape, _tensors, byte_alphabet
 
 

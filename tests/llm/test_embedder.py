@@ -12,7 +12,7 @@ from assistant.errors import EngineError, NotWritable
 from assistant.llm import embedder
 from assistant.llm.bert_gguf import read_safetensors
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from assistant.paths import Paths
 from tests.llm.bert_reference import Array, BertReference
 

@@ -11,7 +11,7 @@ import pytest
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Role
 from assistant.errors import EngineError, ModelFileError
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from assistant.llm.process import ModelProcess
 
 

@@ -13,7 +13,7 @@ import pytest
 from assistant.agents.generation import Agent, ChatMessage, Role
 from assistant.errors import EngineCrashed, ModelFileError
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import Adapter, ModelFile
+from assistant.llm.files.manifest import Adapter, ModelFile
 from tests.llm.tiny_adapter import merged, tiny_adapter
 from tests.tiny_model import tiny_model
 

@@ -15,7 +15,7 @@ import pytest
 from assistant.agents.generation import Agent, ChatMessage, FinishReason, Form, Role
 from assistant.errors import EngineCrashed
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.llm.processes import gone
 
 PROMPT = [ChatMessage(Role.SYSTEM, "Be kind"), ChatMessage(Role.USER, "Hello")]

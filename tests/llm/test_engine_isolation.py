@@ -14,7 +14,7 @@ import pytest
 
 from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.llm.processes import gone
 
 PROMPT = [ChatMessage(Role.USER, "Hello")]
@@ -42,7 +42,7 @@ import os, sys, time
 from pathlib import Path
 from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 
 model, log, held_open, busy = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "held", sys.argv[4] == "busy"
 engine = Engine(ModelFile("m", model), embedder=None, log_file=log, threads=1)
@@ -89,7 +89,7 @@ from pathlib import Path
 from assistant.agents.generation import Agent, ChatMessage, Form, Role
 from assistant.errors import EngineError
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 
 model, folder = Path(sys.argv[1]), Path(sys.argv[2])
 prompt = [ChatMessage(Role.USER, "Hello")]

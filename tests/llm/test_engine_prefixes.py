@@ -13,7 +13,7 @@ import pytest
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, Role
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.llm.tiny_adapter import tiny_adapter
 from tests.tiny_model import tiny_model
 

@@ -18,7 +18,7 @@ import pytest
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Role
 from assistant.llm.engine import Engine
-from assistant.llm.manifest import ModelFile
+from assistant.llm.files.manifest import ModelFile
 from tests.llm.families import QWEN3, Family, tiny_family
 
 PROMPT = [ChatMessage(Role.SYSTEM, "Be kind"), ChatMessage(Role.USER, "Hello")]

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.llm.protocol import AgentOptions, Cancel, ChildOptions, Done, Embed, Failed, FailureKind, Piece, Ready, decode, encode
+from assistant.llm.protocol import (
+    AgentOptions,
+    Cancel,
+    ChildOptions,
+    Done,
+    Embed,
+    Failed,
+    FailureKind,
+    Piece,
+    Ready,
+    decode,
+    encode,
+)
 
 
 @pytest.mark.parametrize(

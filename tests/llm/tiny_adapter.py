@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from assistant.llm.manifest import Adapter, ModelFile
+from assistant.llm.files.manifest import Adapter, ModelFile
 
 RANK = 4
 ALPHA = 6.0

@@ -11,7 +11,7 @@ import gguf
 import pytest
 
 from assistant.agents.generation import ModelTraits
-from assistant.llm.manifest import read_manifest, verify
+from assistant.llm.files.manifest import read_manifest, verify
 from trainer.cli import _changed, main
 from trainer.data.wordings import Split, Wordings
 from trainer.pretrain import Schedule, new_model, starter_config
@@ -70,7 +70,7 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
     assert gguf.GGUFReader(model.path).fields["general.name"].contents() == "recollect-starter"
 
     # An untrained model writes until it is cut off, and with second thoughts it would do so five times.
-    monkeypatch.setattr("trainer.publish.traits", lambda: ModelTraits(memories_offered=8, trained=True, answer_tokens=384))
+    monkeypatch.setattr("trainer.publish.traits", lambda: ModelTraits(8, trained=True, answer_tokens=384))
     assert main(["lives", str(model.path), "--lives", "1", "--json"]) == 0
     totals = json.loads(capsys.readouterr().out)
     assert totals["answers"] == 0.0, "a model that was not trained answers nothing"

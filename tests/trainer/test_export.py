@@ -13,7 +13,7 @@ import torch
 from llama_cpp import Llama
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from assistant.llm.manifest import models_folder
+from assistant.llm.files.manifest import models_folder
 from trainer.data.wordings import Split, Wordings
 from trainer.export.qwen2 import About, ExportError, convert, gguf_name
 from trainer.pretrain import starter_config

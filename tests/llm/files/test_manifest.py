@@ -8,8 +8,8 @@ import pytest
 
 from assistant.agents.generation import Agent, ModelTraits
 from assistant.errors import ModelFileError
-from assistant.llm.manifest import Adapter, Manifest, ModelFile, ServerModel, read_manifest, verify
-from assistant.llm.server_address import ServerAddress, Structure
+from assistant.llm.files.manifest import Adapter, Manifest, ModelFile, ServerModel, read_manifest, verify
+from assistant.llm.servers.address import ServerAddress, Structure
 
 WEIGHTS = b"GGUF and some weights"
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Role
-from assistant.llm import server_errors
-from assistant.llm.exchange import Cancelled
-from assistant.llm.server_address import ServerAddress, Structure
-from assistant.llm.server_connection import Refused, ServerConnection, choice_of, delta_of, mapping
-from assistant.llm.thoughts import HiddenThoughts
+from assistant.llm.servers import errors
+from assistant.llm.servers.address import ServerAddress, Structure
+from assistant.llm.servers.connection import Refused, ServerConnection, choice_of, delta_of, mapping
+from assistant.llm.servers.exchange import Cancelled
+from assistant.llm.servers.thoughts import HiddenThoughts
 
 __all__ = ["MAX_SHORTENINGS", "ServerAddress", "ServerGenerator", "Structure"]
 
@@ -93,7 +93,7 @@ class ServerGenerator:
                 if refused.too_long:
                     shorter = _without_older_half(prompt)
                     if shortenings == MAX_SHORTENINGS or len(shorter) == len(prompt):
-                        raise server_errors.too_long_error(self._address.url) from None
+                        raise errors.too_long_error(self._address.url) from None
                     prompt, shortenings = shorter, shortenings + 1
                 elif refused.of_structure and self._address.structure is Structure.AUTO and structure in _LOOSER:
                     self._offered = _LOOSER[structure]
@@ -131,7 +131,7 @@ class ServerGenerator:
                     writing.add(_text(delta_of(event).get("content")))
                     finish = finish or _text(choice_of(event).get("finish_reason"))
                     if finish == "content_filter":
-                        raise server_errors.filtered_error(self._address.url)
+                        raise errors.filtered_error(self._address.url)
         except Cancelled:
             return _completion(writing.text, FinishReason.CANCELLED, usage)
         except Refused as refused:
@@ -139,7 +139,7 @@ class ServerGenerator:
                 raise self._connection.error(refused, task.cancel) from None
             raise
         if not finish:
-            raise server_errors.broken_error(self._address.url)
+            raise errors.broken_error(self._address.url)
         writing.end()
         return _completion(writing.text, FinishReason.LENGTH if finish == "length" else FinishReason.STOP, usage)
 

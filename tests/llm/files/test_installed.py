@@ -6,9 +6,9 @@ import pytest
 
 from assistant.agents.generation import Agent, ModelTraits
 from assistant.errors import InputError, ModelFileError, NotWritable
-from assistant.llm.installed import InstalledModels, chosen_models
-from assistant.llm.manifest import Adapter, Manifest, ModelFile, ServerModel
-from assistant.llm.server_address import ServerAddress, Structure
+from assistant.llm.files.installed import InstalledModels, chosen_models
+from assistant.llm.files.manifest import Adapter, Manifest, ModelFile, ServerModel
+from assistant.llm.servers.address import ServerAddress, Structure
 from assistant.paths import Paths
 
 SHIPPED = """

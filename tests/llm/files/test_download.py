@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from assistant.errors import DiskFull, EngineError, InputError, InterruptedByUser, ModelFileError, NotWritable
-from assistant.llm import download as module
-from assistant.llm.download import RESERVE, Downloaded, Progress, download, token_for
-from assistant.llm.manifest import ModelFile
-from tests.llm.bad_server import BadServer
+from assistant.llm.files import download as module
+from assistant.llm.files import partial as partial_file
+from assistant.llm.files.download import RESERVE, Downloaded, Progress, download, token_for
+from assistant.llm.files.manifest import ModelFile
+from tests.llm.files.bad_server import BadServer
 
 NO_WAITS = (0.0, 0.0, 0.0)
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -491,7 +492,7 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(
 ) -> None:
     free = len(data) + RESERVE - 1
     usage = shutil.disk_usage(target.parent.parent)._replace(free=free)
-    monkeypatch.setattr("assistant.llm.resources.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("assistant.llm.files.resources.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DiskFull) as caught:
         fetch(server, target, size=len(data))
     assert str(caught.value) == (
@@ -502,7 +503,7 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(
     with pytest.raises(DiskFull):
         fetch(server, target)
     assert partial(target).stat().st_size == 0
-    monkeypatch.setattr("assistant.llm.resources.shutil.disk_usage", lambda _: usage._replace(free=free + 1))
+    monkeypatch.setattr("assistant.llm.files.resources.shutil.disk_usage", lambda _: usage._replace(free=free + 1))
     assert fetch(server, target, size=len(data)).size == len(data)
 
 
@@ -511,7 +512,7 @@ def test_what_is_there_already_needs_no_room(
 ) -> None:
     stop_after(server, target, 100_000)
     usage = shutil.disk_usage(target.parent)._replace(free=len(data) - 100_000 + RESERVE)
-    monkeypatch.setattr("assistant.llm.resources.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("assistant.llm.files.resources.shutil.disk_usage", lambda _: usage)
     assert fetch(server, target, size=len(data)).size == len(data)
 
 
@@ -521,7 +522,7 @@ def child(server: BadServer, target: Path, before: str = "") -> subprocess.Popen
 import sys
 from pathlib import Path
 from assistant.errors import RecollectError
-from assistant.llm.download import download
+from assistant.llm.files.download import download
 {before}
 try:
     download({server.url()!r}, Path({str(target)!r}), waits=())
@@ -578,7 +579,7 @@ def test_a_second_process_is_refused_while_the_first_downloads(server: BadServer
 def test_a_second_process_is_refused_where_files_cannot_be_locked(
     server: BadServer, target: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "fcntl", None)
+    monkeypatch.setattr(partial_file, "fcntl", None)
     target.parent.mkdir()
     lock = target.with_name("model.gguf.partial.lock")
     lock.touch()
@@ -604,7 +605,7 @@ def test_who_waited_for_the_lock_never_writes_into_the_finished_file(
         return descriptor
 
     monkeypatch.setattr(os, "open", open_just_before_the_other_ends)
-    descriptor = module._open_locked(partial(target))
+    descriptor = partial_file._open_locked(partial(target))
     os.write(descriptor, b"new")
     os.close(descriptor)
     assert target.read_bytes() == b"whole"
@@ -653,6 +654,6 @@ def test_a_folder_that_cannot_be_written_is_told(server: BadServer, target: Path
 
 
 def test_importing_it_loads_no_http_client() -> None:
-    program = "import sys, assistant.llm.download; print('httpx2' in sys.modules, 'numpy' in sys.modules)"
+    program = "import sys, assistant.llm.files.download; print('httpx2' in sys.modules, 'numpy' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "False False\n"

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import ModelFileError
-from assistant.llm.gguf_header import BLOCKS, Header, Kind, Tensor, adapter_fits, cache_bytes, read_header
-from assistant.llm.manifest import ModelFile, models_folder
+from assistant.llm.files.adapters import adapter_fits
+from assistant.llm.files.gguf_header import BLOCKS, Header, Kind, Tensor, cache_bytes, read_header
+from assistant.llm.files.manifest import ModelFile, models_folder
 
 UINT32, FLOAT, BOOL, STRING, ARRAY, UINT64 = 4, 6, 7, 8, 9, 10
 ARCHITECTURE = ("general.architecture", STRING, "qwen2")
@@ -269,7 +270,7 @@ def test_what_is_endless_takes_neither_time_nor_memory(tmp_path: Path, start: by
     program = f"""
 from pathlib import Path
 from assistant.errors import ModelFileError
-from assistant.llm.gguf_header import read_header
+from assistant.llm.files.gguf_header import read_header
 {peak}
 try:
     read_header(Path({str(path)!r}))
@@ -341,7 +342,7 @@ def test_a_vocabulary_of_a_quarter_of_a_million_words_is_passed_over_quickly(tmp
 
 
 def test_reading_needs_neither_numpy_nor_gguf() -> None:
-    program = "import sys, assistant.llm.gguf_header; print('numpy' in sys.modules, 'gguf' in sys.modules)"
+    program = "import sys, assistant.llm.files.gguf_header; print('numpy' in sys.modules, 'gguf' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "False False\n"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.llm.thoughts import HiddenThoughts
+from assistant.llm.servers.thoughts import HiddenThoughts
 
 
 def shown(*pieces: str, thinking: bool = False) -> str:

@@ -6,10 +6,7 @@ or shown in an error.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import ipaddress
-import json
 import os
 import re
 import socket
@@ -17,26 +14,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assistant.errors import DiskFull, EngineError, InputError, InterruptedByUser, ModelFileError, NotWritable
-from assistant.llm.gguf_header import MAGIC, read_header
-from assistant.llm.resources import free_disk
+from assistant.errors import DiskFull, EngineError, InputError, InterruptedByUser, ModelFileError
+from assistant.llm.files.gguf_header import MAGIC, read_header
+from assistant.llm.files.partial import GOES_ON, Partial, Source, locked_partial, megabytes
+from assistant.llm.files.refusals import TOKEN_VARIABLE, check_magic, other_file, other_size, refusal
+from assistant.llm.files.resources import free_disk
 from assistant.paths import make_private_folder
 
 if TYPE_CHECKING:
     import httpx2
 
-fcntl: Any
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
-
 HUB = "huggingface.co"
-TOKEN_VARIABLE = "HF_TOKEN"
 RESERVE = 64 << 20
 """Bytes of the disk that a download leaves free."""
 
@@ -49,7 +41,6 @@ _CONNECT_SECONDS = 10.0
 _TIMEOUT_SECONDS = 30.0
 _CANCEL_SECONDS = 0.1
 _REPORT_SECONDS = 0.1
-_GOES_ON = "The same command goes on where it stopped."
 _SHA256 = re.compile(r'"?([0-9a-f]{64})"?', re.IGNORECASE)
 _LENGTH = re.compile(r"\d{1,18}")
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
@@ -121,149 +112,13 @@ def download(
     make_private_folder(target.parent)
     transfer = _Transfer(address, expected, size, on_progress, cancel or threading.Event(), token)
     timeout = httpx2.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
-    with _locked(target) as partial, httpx2.Client(timeout=timeout) as client:
+    with locked_partial(target) as partial, httpx2.Client(timeout=timeout) as client:
         transfer.run(client, partial, waits)
         return transfer.finish(partial, target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What is known of the file whose beginning is on disk. `address` is without what might let somebody in."""
-
-    address: str
-    etag: str | None = None
-    modified: str | None = None
-    total: int | None = None
-    sha256: str | None = None
-
-    @property
-    def validator(self) -> str | None:
-        """What If-Range takes: a strong ETag, or a date."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
-
-    def same_as(self, other: _Source) -> bool:
-        """Whether nothing that both state differs."""
-        mine, theirs = asdict(self), asdict(other)
-        return all(theirs[key] in (None, value) for key, value in mine.items() if value is not None)
-
-
 class _BrokenOff(Exception):
     """The connection ended before the file did."""
-
-
-class _Partial:
-    """The beginning of a file on disk, its hash, and where it comes from. Open, and locked by `_locked`."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        # Unbuffered: what a full disk took and what it did not must be known.
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
-        self._notes = path.with_name(f"{path.name}.json")
-        self._digest = hashlib.sha256()
-        self.done = 0
-        self.source: _Source | None = None
-        with suppress(OSError, ValueError, TypeError):
-            self.source = _Source(**json.loads(self._notes.read_text(encoding="utf-8")))
-        while self.source is not None and (block := self._file.read(1 << 20)):
-            self._digest.update(block)
-            self.done += len(block)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def begin(self, source: _Source) -> None:
-        """Drops what is there, and notes where the rest will come from."""
-        self.clear()
-        with self._writing():
-            with os.fdopen(os.open(self._notes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as notes:
-                json.dump(asdict(source), notes)
-            self.source = source
-
-    def append(self, data: bytes) -> None:
-        """Writes all of `data`; of what a full disk leaves out nothing is counted."""
-        view = memoryview(data)
-        with self._writing():
-            while view:
-                written = self._file.write(view)
-                self._digest.update(view[:written])
-                self.done += written
-                view = view[written:]
-
-    def clear(self) -> None:
-        """Drops what is there."""
-        with self._writing():
-            self._file.truncate(0)
-            self._file.seek(0)
-            self._digest, self.done, self.source = hashlib.sha256(), 0, None
-            self._notes.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Drops what is there, and the file itself: the last step of a call."""
-        self.clear()
-        with self._writing():
-            self.path.unlink(missing_ok=True)
-
-    def keep_as(self, target: Path) -> None:
-        """Moves the file to its place, in one step."""
-        with self._writing():
-            os.fsync(self._file.fileno())
-            self.path.replace(target)
-            self._notes.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        self._file.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _write_error(error, self.path, self.done) from error
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[_Partial]:
-    """The partial file of `target`, which no other process writes at the same time."""
-    path = target.with_name(f"{target.name}.partial")
-    lock = path.with_name(f"{path.name}.lock")
-    try:
-        descriptor = _open_locked(path) if fcntl is not None else _open_beside(path, lock)
-    except (BlockingIOError, FileExistsError) as error:
-        hint = "Wait for it to end." if fcntl is not None else f"Wait for it to end. If there is none, delete {lock}."
-        raise InputError(f"{target.name} is already being downloaded.", hint) from error
-    except OSError as error:
-        raise _write_error(error, path, 0) from error
-    try:
-        partial = _Partial(path, descriptor)
-        try:
-            yield partial
-        finally:
-            partial.close()
-    finally:
-        if fcntl is None:
-            lock.unlink(missing_ok=True)
-
-
-def _open_locked(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who held the lock until now may have moved this very file to its target, or removed it.
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _open_beside(path: Path, lock: Path) -> int:
-    os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 @dataclass
@@ -284,7 +139,7 @@ class _Transfer:
     def host(self) -> str:
         return self.url.host
 
-    def run(self, client: httpx2.Client, partial: _Partial, waits: Sequence[float]) -> None:
+    def run(self, client: httpx2.Client, partial: Partial, waits: Sequence[float]) -> None:
         """Fetches all that is missing, in as many tries as it takes while it goes forward."""
         import httpx2
 
@@ -299,27 +154,27 @@ class _Transfer:
             except (_BrokenOff, httpx2.TransportError) as error:
                 self._stop_if_cancelled()
                 if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) and not self.received:
-                    raise EngineError(f"{self.host} cannot be reached.", f"Check the network. {_GOES_ON}") from error
+                    raise EngineError(f"{self.host} cannot be reached.", f"Check the network. {GOES_ON}") from error
                 if partial.done - mark >= PROGRESS:
                     tries, mark = 0, partial.done
                 if tries == len(waits):
                     raise EngineError(
-                        f"The connection to {self.host} broke off after {_megabytes(partial.done)}.", _GOES_ON
+                        f"The connection to {self.host} broke off after {megabytes(partial.done)}.", GOES_ON
                     ) from error
                 self.cancel.wait(waits[tries])
                 tries += 1
 
-    def finish(self, partial: _Partial, target: Path) -> Downloaded:
+    def finish(self, partial: Partial, target: Path) -> Downloaded:
         """Checks what came and moves it to its place."""
         known = self._known(partial)
         if known is not None and partial.sha256 != known:
             found = partial.sha256
             partial.discard()
-            raise _other_file(self.host, found, known)
+            raise other_file(self.host, found, known)
         if self.size is not None and partial.done != self.size:
             found_size = partial.done
             partial.discard()
-            raise _other_size(self.host, found_size, self.size)
+            raise other_size(self.host, found_size, self.size)
         if known is None:
             try:
                 read_header(partial.path)
@@ -329,15 +184,15 @@ class _Transfer:
         partial.keep_as(target)
         return Downloaded(target, partial.done, partial.sha256)
 
-    def _known(self, partial: _Partial) -> str | None:
+    def _known(self, partial: Partial) -> str | None:
         return self.expected or (partial.source.sha256 if partial.source is not None else None)
 
-    def _is_whole(self, partial: _Partial) -> bool:
+    def _is_whole(self, partial: Partial) -> bool:
         """Whether all of it came in an earlier call that was stopped before its last step."""
         source = partial.source
         return source is not None and partial.done == source.total and partial.sha256 == self._known(partial)
 
-    def _fetch(self, client: httpx2.Client, partial: _Partial) -> bool:
+    def _fetch(self, client: httpx2.Client, partial: Partial) -> bool:
         """Asks once for what is missing, and keeps what comes; False if what is there has to go first."""
         if self.size is not None:
             self._check_disk(partial, self.size)
@@ -355,7 +210,7 @@ class _Transfer:
                     partial.clear()
                     return False
             elif response.status_code != 200:
-                raise _refusal(response, self.host)
+                raise refusal(response, self.host)
             if source.total is not None:
                 self._check_total(partial, source.total)
             with _unblocked_by(self.cancel, response):
@@ -364,7 +219,7 @@ class _Transfer:
             response.close()
         return True
 
-    def _resumable(self, partial: _Partial) -> _Source | None:
+    def _resumable(self, partial: Partial) -> Source | None:
         """Where the partial file comes from, if the rest can be asked for."""
         source = partial.source
         if source is None or partial.done < len(MAGIC) or partial.done >= (source.total or partial.done + 1):
@@ -392,19 +247,19 @@ class _Transfer:
                 return response, stated
             response.close()
             if self.expected and stated and self.expected != stated:
-                raise _other_file(self.host, stated, self.expected)
+                raise other_file(self.host, stated, self.expected)
             try:
                 url = url.join(response.headers["location"])
             except httpx2.InvalidURL as error:
                 raise EngineError(f"{self.host} redirects to an address that cannot be read.") from error
         raise EngineError(f"{self.host} redirects more than {MAX_REDIRECTS} times.", "Check the address.")
 
-    def _source_of(self, response: httpx2.Response, stated: str | None) -> _Source:
+    def _source_of(self, response: httpx2.Response, stated: str | None) -> Source:
         length = response.headers.get("content-length", "")
         total = int(length) if response.status_code == 200 and _LENGTH.fullmatch(length) else None
         if response.status_code == 206 and (found := _RANGE.fullmatch(response.headers.get("content-range", ""))):
             total = int(found[2])
-        return _Source(
+        return Source(
             _shown_address(self.url),
             response.headers.get("etag"),
             response.headers.get("last-modified"),
@@ -412,21 +267,21 @@ class _Transfer:
             stated,
         )
 
-    def _check_total(self, partial: _Partial, total: int) -> None:
+    def _check_total(self, partial: Partial, total: int) -> None:
         if self.size is not None and total != self.size:
-            raise _other_size(self.host, total, self.size)
+            raise other_size(self.host, total, self.size)
         self._check_disk(partial, total)
 
-    def _check_disk(self, partial: _Partial, total: int) -> None:
+    def _check_disk(self, partial: Partial, total: int) -> None:
         free = free_disk(partial.path.parent)
         needed = total - partial.done + RESERVE
         if free is not None and free < needed:
             raise DiskFull(
-                f"The disk has {_megabytes(free)} left, and the download needs {_megabytes(needed)}.",
-                f"Free some space. {_GOES_ON}",
+                f"The disk has {megabytes(free)} left, and the download needs {megabytes(needed)}.",
+                f"Free some space. {GOES_ON}",
             )
 
-    def _receive(self, response: httpx2.Response, source: _Source, partial: _Partial, *, begun: bool) -> None:
+    def _receive(self, response: httpx2.Response, source: Source, partial: Partial, *, begun: bool) -> None:
         first = b""
         limit = source.total if source.total is not None else self.size
         for received in response.iter_raw():
@@ -437,7 +292,7 @@ class _Transfer:
                 first = data = first + received
                 if len(first) < len(MAGIC):
                     continue
-                _check_magic(first, self.host)
+                check_magic(first, self.host)
                 # Only now: an error page must not cost what an earlier call fetched.
                 partial.begin(source)
                 begun = True
@@ -447,12 +302,12 @@ class _Transfer:
             partial.append(data)
             self._report(partial, source.total)
         if not begun:
-            _check_magic(first, self.host)
+            check_magic(first, self.host)
         if partial.done < (source.total or 0):
             raise _BrokenOff
         self._report(partial, partial.done)
 
-    def _report(self, partial: _Partial, total: int | None) -> None:
+    def _report(self, partial: Partial, total: int | None) -> None:
         now = time.monotonic()
         if self.on_progress is not None and (partial.done == total or now - self.reported >= _REPORT_SECONDS):
             self.reported = now
@@ -460,7 +315,7 @@ class _Transfer:
 
     def _stop_if_cancelled(self) -> None:
         if self.cancel.is_set():
-            raise InterruptedByUser("The download was stopped.", _GOES_ON)
+            raise InterruptedByUser("The download was stopped.", GOES_ON)
 
 
 @contextmanager
@@ -504,52 +359,6 @@ def _range_begins_at(response: httpx2.Response, place: int) -> bool:
     return response.status_code == 206 and found is not None and int(found[1]) == place
 
 
-def _check_magic(first: bytes, host: str) -> None:
-    if first.startswith(MAGIC):
-        return
-    what = "a web page" if first.lstrip()[:1] == b"<" else "something else"
-    raise ModelFileError(f"{host} sent {what} in place of a GGUF file.", "Check the address of the model.")
-
-
-def _refusal(response: httpx2.Response, host: str) -> EngineError:
-    status = response.status_code
-    match status:
-        case 401:
-            what, hint = "asks who you are", f"Accept the model's licence there, then set {TOKEN_VARIABLE}."
-        case 403:
-            what, hint = "does not let you have this file", "Accept the model's licence there, or check your token."
-        case 404:
-            what, hint = "has no such file", "Check the address: the publisher may have moved it."
-        case 429:
-            what, hint = "has had too many requests", f"Try again later. {_GOES_ON}"
-        case _ if status >= 500:
-            what, hint = "has a fault of its own", f"Try again later. {_GOES_ON}"
-        case _:
-            what, hint = "gave an answer that makes no sense here", "Check the address of the model."
-    return EngineError(f"{host} {what} (status {status}).", hint)
-
-
-def _other_file(host: str, found: str, expected: str) -> ModelFileError:
-    return ModelFileError(
-        f"The file at {host} is not the one expected: its SHA-256 is {found[:12]}…, not {expected[:12]}….",
-        "Try again. If it happens again, the publisher has replaced the file.",
-    )
-
-
-def _other_size(host: str, found: int, expected: int) -> ModelFileError:
-    return ModelFileError(
-        f"The file at {host} has {found} bytes, and {expected} were expected.",
-        "Check the address: the publisher may have replaced the file.",
-    )
-
-
-def _write_error(error: OSError, path: Path, done: int) -> DiskFull | NotWritable:
-    # EFBIG: a limit on the size of files, which ends a download as a full disk does.
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull(f"The disk is full after {_megabytes(done)} of the download.", f"Free some space. {_GOES_ON}")
-    return NotWritable(f"{path} cannot be written ({error.strerror}).", "Make the folder writable.")
-
-
 def _shown_address(url: httpx2.URL) -> str:
     """The address without names, passwords and signatures."""
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
@@ -560,7 +369,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ModelFileError
-from assistant.llm.catalogue import CATALOGUE, Offer, memory_needed, read_catalogue
-from assistant.llm.gguf_header import read_header
-from assistant.llm.manifest import ModelFile, models_folder
-from assistant.llm.resources import available_memory, free_disk
+from assistant.llm.files.catalogue import CATALOGUE, Offer, memory_needed, read_catalogue
+from assistant.llm.files.gguf_header import read_header
+from assistant.llm.files.manifest import ModelFile, models_folder
+from assistant.llm.files.resources import available_memory, free_disk
 
 ENTRY = """
 [[model]]

@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.agents.generation import USUAL_TRAITS, Agent
 from assistant.errors import InputError, ModelFileError, NotWritable
-from assistant.llm.manifest import (
+from assistant.llm.files.manifest import (
     MANIFEST,
     Adapter,
     Manifest,

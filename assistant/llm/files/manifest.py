@@ -17,7 +17,7 @@ from typing import Any
 import assistant
 from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.errors import ModelFileError
-from assistant.llm.server_address import ServerAddress, Structure
+from assistant.llm.servers.address import ServerAddress, Structure
 
 MANIFEST = "manifest.toml"
 

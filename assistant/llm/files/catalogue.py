@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import ModelFileError
-from assistant.llm.gguf_header import Header, cache_bytes
+from assistant.llm.files.gguf_header import Header, cache_bytes
 
 CATALOGUE = "catalogue.toml"
 USUAL_CONTEXT = 8192

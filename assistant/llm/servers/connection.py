@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import assistant
 from assistant.errors import EngineError
-from assistant.llm import server_errors
-from assistant.llm.exchange import Ended, Exchange, Head, TooLate
-from assistant.llm.server_address import ServerAddress
+from assistant.llm.servers import errors
+from assistant.llm.servers.address import ServerAddress
+from assistant.llm.servers.exchange import Ended, Exchange, Head, TooLate
 
 if TYPE_CHECKING:
     import httpx2
@@ -74,7 +74,7 @@ class ServerConnection:
         with self._exchange("POST", "/chat/completions", body) as exchange:
             head = self._head(exchange, cancel, FIRST_TOKEN_SECONDS)
             if head.status != 200:
-                said = server_errors.said_in(self._rest(exchange, cancel, NEXT_TOKEN_SECONDS), self._key())
+                said = errors.said_in(self._rest(exchange, cancel, NEXT_TOKEN_SECONDS), self._key())
                 raise Refused(head.status, said, head.headers)
             if "json" in head.headers.get("content-type", ""):
                 # A server that does not stream, or an error under the status of success.
@@ -96,7 +96,7 @@ class ServerConnection:
                         seconds = NEXT_TOKEN_SECONDS if any(map(delta_of(event).get, _SPOKEN)) else seconds
                         yield event
                     elif name not in (b"", b"data", b"event", b"id", b"retry"):
-                        raise server_errors.alien_error(self._url)
+                        raise errors.alien_error(self._url)
 
     def models(self, cancel: threading.Event) -> tuple[Mapping[str, str], list[Mapping[str, Any]]]:
         """The headers of the reply, and the models that the server names, if it does.
@@ -107,7 +107,7 @@ class ServerConnection:
             head = self._head(exchange, cancel, MODELS_SECONDS)
             body = self._rest(exchange, cancel, MODELS_SECONDS)
         if head.status in (401, 403):
-            raise server_errors.status_error(self._url, self._address.model, head.status, "", head.headers)
+            raise errors.status_error(self._url, self._address.model, head.status, "", head.headers)
         try:
             listed = mapping(json.loads(body)).get("data") if head.status == 200 else None
         except (ValueError, RecursionError):
@@ -117,15 +117,13 @@ class ServerConnection:
     def error(self, refused: Refused, cancel: threading.Event) -> EngineError:
         """What to tell the user about a refusal."""
         if refused.status == 200:
-            return server_errors.stream_error(self._url, refused.said)
+            return errors.stream_error(self._url, refused.said)
         names: list[str] = []
         if refused.status == 404:
             names = [m["id"] for m in self.models(cancel)[1] if isinstance(m.get("id"), str)]
         if self._address.model in names:
             names = []
-        return server_errors.status_error(
-            self._url, self._address.model, refused.status, refused.said, refused.headers, names
-        )
+        return errors.status_error(self._url, self._address.model, refused.status, refused.said, refused.headers, names)
 
     def _event(self, data: bytes) -> Mapping[str, Any]:
         try:
@@ -133,9 +131,9 @@ class ServerConnection:
         except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
-            raise server_errors.alien_error(self._url)
+            raise errors.alien_error(self._url)
         if event.get("error") or event.get("object") == "error":
-            raise Refused(200, server_errors.said_in(event, self._key()), {})
+            raise Refused(200, errors.said_in(event, self._key()), {})
         return event
 
     def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None) -> Exchange:
@@ -145,7 +143,7 @@ class ServerConnection:
     def _head(self, exchange: Exchange, cancel: threading.Event, seconds: float) -> Head:
         head = self._message(exchange, cancel, seconds)
         if not isinstance(head, Head):
-            raise server_errors.broken_error(self._url)
+            raise errors.broken_error(self._url)
         return head
 
     def _next(self, exchange: Exchange, cancel: threading.Event, seconds: float) -> bytes | None:
@@ -163,9 +161,9 @@ class ServerConnection:
         try:
             message = exchange.next(cancel, seconds)
         except TooLate:
-            raise server_errors.late_error(self._url, seconds) from None
+            raise errors.late_error(self._url, seconds) from None
         if isinstance(message, Ended) and message.error is not None:
-            raise server_errors.connection_error(self._url, message.error) from message.error
+            raise errors.connection_error(self._url, message.error) from message.error
         return message
 
     def _key(self) -> str:

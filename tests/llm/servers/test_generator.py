@@ -21,10 +21,10 @@ from assistant.agents.generation import Agent, ChatMessage, Completion, FinishRe
 from assistant.agents.json_forms import answer_json, manager_json
 from assistant.agents.manager import MemoryManager
 from assistant.errors import EngineError
-from assistant.llm import server_connection
-from assistant.llm.server import ServerAddress, ServerGenerator, Structure
+from assistant.llm.servers import connection
+from assistant.llm.servers.generator import ServerAddress, ServerGenerator, Structure
 from assistant.memory.operations import Action, MemoryOperation
-from tests.llm.fake_servers import DONE, MODEL, FakeServer, Profile, Raw, Reply, Says, Status, chunk, event
+from tests.llm.servers.fake_servers import DONE, MODEL, FakeServer, Profile, Raw, Reply, Says, Status, chunk, event
 
 SYSTEM = ChatMessage(Role.SYSTEM, "Be kind")
 PROMPT = [SYSTEM, ChatMessage(Role.USER, "Hello")]
@@ -74,7 +74,7 @@ def test_nothing_connects_before_something_is_generated() -> None:
 
 
 def test_importing_it_loads_no_http_client() -> None:
-    script = "import sys, assistant.llm.server; print({'httpx2', 'ssl'} & set(sys.modules))"
+    script = "import sys, assistant.llm.servers.generator; print({'httpx2', 'ssl'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout == "set()\n"
 
@@ -701,7 +701,7 @@ def test_a_server_with_tls_can_be_stopped_as_well(
 
 
 def test_a_server_that_is_silent_for_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_connection, "FIRST_TOKEN_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "FIRST_TOKEN_SECONDS", 0.1)
     with FakeServer(Raw([20.0])) as server:
         with pytest.raises(EngineError) as caught:
             answer(at(server))
@@ -713,13 +713,13 @@ def test_a_server_that_is_silent_for_too_long(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("delta", [{"content": "a"}, {"reasoning": "a"}, {"reasoning_content": "a"}])
 def test_after_its_first_word_a_server_has_less_time(monkeypatch: pytest.MonkeyPatch, delta: dict[str, str]) -> None:
-    monkeypatch.setattr(server_connection, "NEXT_TOKEN_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "NEXT_TOKEN_SECONDS", 0.1)
     with FakeServer(Raw([chunk(**delta), 20.0])) as server, pytest.raises(EngineError, match=r"for 0\.1 seconds"):
         answer(at(server))
 
 
 def test_that_it_is_the_assistants_turn_is_no_word_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_connection, "NEXT_TOKEN_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "NEXT_TOKEN_SECONDS", 0.1)
     with FakeServer(Raw([chunk("", role="assistant"), 0.4, chunk("a"), DONE])) as server:
         assert answer(at(server)).text == "a"
 
