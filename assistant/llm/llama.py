@@ -183,10 +183,13 @@ class ChatContext:
         self.size = size
         self._read: list[int] = []
         self._one_token = (llama_cpp.llama_token * 1)()
+        self._batch_of_one = llama_cpp.llama_batch_get_one(self._one_token, 1)
+        self._logits: dict[int, Scores] = {}
         self._aborted: Callable[[], bool] = lambda: False
         # Kept, because llama.cpp calls it after this method has ended.
         self._abort_callback = llama_cpp.ggml_abort_callback(lambda _: self._aborted())
         self._never_aborts = llama_cpp.ggml_abort_callback()
+        self._asking = False
 
     def keep_prefix(self, prompt: Sequence[int]) -> int:
         """Forgets what `prompt` does not begin with; returns how many of its tokens need not be read again."""
@@ -202,16 +205,14 @@ class ChatContext:
     def read(self, tokens: Sequence[int], aborted: Callable[[], bool]) -> bool:
         """Reads on, at most CHUNK tokens; False, with nothing read, if `aborted` became true meanwhile."""
         if len(tokens) == 1:
-            array = self._one_token
-            array[0] = tokens[0]
+            self._one_token[0] = tokens[0]
+            batch = self._batch_of_one
         else:
             array = (llama_cpp.llama_token * len(tokens))(*tokens)
+            batch = llama_cpp.llama_batch_get_one(array, len(tokens))
         self._aborted = aborted
-        # llama.cpp asks before each operation, some hundred times. That is nothing beside the reading of a chunk, but
-        # a quarter of the time that a small model takes for a token; and one token is over soon enough.
-        callback = self._abort_callback if len(tokens) > 1 else self._never_aborts
-        llama_cpp.llama_set_abort_callback(self._context, callback, None)
-        status = llama_cpp.llama_decode(self._context, llama_cpp.llama_batch_get_one(array, len(tokens)))
+        self._ask_whether_aborted(len(tokens) > 1)
+        status = llama_cpp.llama_decode(self._context, batch)
         if status == 0:
             self._read += tokens
             return True
@@ -222,9 +223,19 @@ class ChatContext:
 
     def logits(self) -> Scores:
         """What may come next, as llama.cpp's own memory: valid until more is read."""
-        pointer = llama_cpp.llama_get_logits_ith(self._context, -1)
-        values = (ctypes.c_float * self._vocab_size).from_address(ctypes.addressof(pointer.contents))
-        return np.frombuffer(values, np.float32)
+        address = ctypes.addressof(llama_cpp.llama_get_logits_ith(self._context, -1).contents)
+        if address not in self._logits:
+            values = (ctypes.c_float * self._vocab_size).from_address(address)
+            self._logits = {address: np.frombuffer(values, np.float32)}
+        return self._logits[address]
+
+    def _ask_whether_aborted(self, asking: bool) -> None:
+        """llama.cpp asks before each operation, some hundred times. That is nothing beside the reading of a chunk, but
+        a quarter of the time that a small model takes for a token; and one token is over soon enough."""
+        if asking is not self._asking:
+            self._asking = asking
+            callback = self._abort_callback if asking else self._never_aborts
+            llama_cpp.llama_set_abort_callback(self._context, callback, None)
 
     @property
     def length(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -73,6 +74,10 @@ class Text:
         return "".join(self._text)
 
 
+def _at_once(work: Callable[[], object]) -> None:
+    work()
+
+
 class Sampler:
     """Takes the best token that may be written: greedily at temperature 0, else at random by `seed`."""
 
@@ -84,7 +89,9 @@ class Sampler:
         constraint: Constraint | None,
         temperature: float,
         seed: int,
+        later: Callable[[Callable[[], object]], object] = _at_once,
     ) -> None:
+        """`later` may put off what it is given; `confidence` counts what was done until then."""
         self._text = text
         self._ends = ends
         self._constraint = constraint
@@ -93,6 +100,7 @@ class Sampler:
         self._log_probability = 0.0
         self._taken = 0
         self._buffer: Scores | None = None
+        self._later = later
 
     def next(self, logits: Scores) -> int | None:
         """The next token, or None if nothing may follow. Tokens at `ends` end the completion."""
@@ -108,7 +116,7 @@ class Sampler:
                 scores[token] = -np.inf
             if scores[token] == -np.inf:
                 return None
-        self._weigh(logits, token)
+        self._later(partial(self._weigh, logits.copy(), token))
         if self._constraint is not None and token not in self._ends:
             self._constraint.accept(token)
         return token

@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from assistant.agents.generation import ChatMessage, FinishReason, Role
+from assistant.llm.later import Later
 from assistant.llm.llama import CHUNK, ChatContext, ChatModel, ComputeError, Grammar
 from assistant.llm.prefixes import SavedPrefix
 from assistant.llm.prompting import Prompt, build
@@ -36,13 +38,21 @@ class Desk:
 class Writing:
     """The completion that `request` asks for."""
 
-    def __init__(self, desk: Desk, grammar: Grammar | None, request: Generate, send: Callable[[Reply], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        grammar: Grammar | None,
+        request: Generate,
+        send: Callable[[Reply], None],
+        later: Later,
+    ) -> None:
         self._desk = desk
         self._model = desk.model
         self._context = desk.context
         self._thinks = desk.thinking if desk.model.template.marks is not None else 0
         self._request = request
         self._send = send
+        self._later = later
         self._text = Text(desk.model.piece)
         self._sampler = Sampler(
             self._text,
@@ -50,6 +60,7 @@ class Writing:
             constraint=grammar,
             temperature=request.temperature,
             seed=request.seed,
+            later=later.put,
         )
         self._prompt = Prompt((), 0, 0)
         self._cached_tokens = 0
@@ -64,6 +75,7 @@ class Writing:
         if not cancelled():
             reason = yield from self._write(cancelled)
         self._flush()
+        self._later.settle()
         self._send(
             Done(
                 self._request.id,
@@ -165,6 +177,6 @@ class Writing:
 
     def _flush(self) -> None:
         if self._held and self._request.stream:
-            self._send(Piece(self._request.id, self._held))
+            self._later.put(partial(self._send, Piece(self._request.id, self._held)))
             self._sent_at = time.monotonic()
         self._held = ""
