@@ -6,17 +6,17 @@ standard output carries data alone. Knows nothing of how the commands do their w
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from assistant.commands.arguments import build_parser
 from assistant.commands.output import OutputClosed
 from assistant.errors import InterruptedByUser, RecollectError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from assistant.commands.opening import OpenModels
 
 CLOSED_OUTPUT = 141
@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None, open_models: OpenModels | None 
             # A terminal that cannot show a character is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        args = build_parser().parse_args(arguments)
-        code = _RUN[args.command](args, open_models)
+        if sys.argv[1:] if arguments is None else arguments:
+            code = _run(arguments, open_models)
+        else:
+            code = _chat()  # Without the parser, which takes as long as a third of the start.
     except RecollectError as error:
         return _report(error)
     except KeyboardInterrupt:
@@ -39,6 +41,13 @@ def main(arguments: Sequence[str] | None = None, open_models: OpenModels | None 
     except OutputClosed:
         return CLOSED_OUTPUT
     return code or 0
+
+
+def _run(arguments: Sequence[str] | None, open_models: OpenModels | None) -> int | None:
+    from assistant.commands.arguments import build_parser
+
+    args = build_parser().parse_args(arguments)
+    return _RUN[args.command](args, open_models)
 
 
 def _report(error: RecollectError) -> int:
@@ -49,19 +58,19 @@ def _report(error: RecollectError) -> int:
     return error.exit_code
 
 
-def _chat(_args: argparse.Namespace, _: OpenModels | None) -> int:
+def _chat(_args: Namespace | None = None, _: OpenModels | None = None) -> int:
     from assistant.commands import chat
 
     return chat.run()
 
 
-def _ask(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+def _ask(args: Namespace, open_models: OpenModels | None) -> None:
     from assistant.commands import ask, opening
 
     ask.run(args, open_models or opening.open_models)
 
 
-def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+def _memory(args: Namespace, open_models: OpenModels | None) -> None:
     from assistant.commands import memory, opening
 
     commands = {
@@ -83,13 +92,13 @@ def _memory(args: argparse.Namespace, open_models: OpenModels | None) -> None:
         commands[args.memory_command](args)
 
 
-def _import(args: argparse.Namespace, open_models: OpenModels | None) -> None:
+def _import(args: Namespace, open_models: OpenModels | None) -> None:
     from assistant.commands import importing, opening
 
     importing.run(args, open_models or opening.open_models)
 
 
-def _keeping(args: argparse.Namespace, _: OpenModels | None) -> None:
+def _keeping(args: Namespace, _: OpenModels | None) -> None:
     from assistant.commands import keeping
 
     commands = {
@@ -103,13 +112,13 @@ def _keeping(args: argparse.Namespace, _: OpenModels | None) -> None:
     commands[args.command](args)
 
 
-def _models(args: argparse.Namespace, _: OpenModels | None) -> None:
+def _models(args: Namespace, _: OpenModels | None) -> None:
     from assistant.commands import models
 
     models.run(args)
 
 
-_RUN: dict[str, Callable[[argparse.Namespace, OpenModels | None], int | None]] = {
+_RUN: dict[str, Callable[[Namespace, OpenModels | None], int | None]] = {
     "chat": _chat,
     "ask": _ask,
     "memory": _memory,

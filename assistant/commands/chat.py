@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.commands.passphrases import key_of
-from assistant.errors import InputError, ModelFileError
-from assistant.llm.files.installed import chosen_models
+from assistant.errors import InputError
 from assistant.paths import Paths
 
 if TYPE_CHECKING:
@@ -37,13 +35,6 @@ def run() -> int:
 
         return MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
 
-    app = RecollectApp(make_engine, open_bank, traits=_traits(paths))
+    app = RecollectApp(make_engine, open_bank)
     app.run()
     return app.return_code or 0
-
-
-def _traits(paths: Paths) -> dict[Agent, ModelTraits]:
-    try:
-        return {agent: model.traits for agent, model in chosen_models(paths).items()}
-    except ModelFileError:
-        return dict.fromkeys(Agent, USUAL_TRAITS)  # The chat will say so itself, when it starts the model.

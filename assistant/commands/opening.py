@@ -49,9 +49,8 @@ def open_models(paths: Paths) -> Iterator[Models]:
     """The chosen models, beginning to load in a process of their own, which ends with the `with` block."""
     with start_engines(paths) as engines:
         embedder = engines if paths.embedder.exists() else None
-        traits = chosen_traits(paths)
-        generator = Reconsidering(engines, traits)
-        yield Models(generator, embedder, traits, lambda: engines.ready(LOAD_SECONDS))
+        generator = Reconsidering(engines, engines.traits)
+        yield Models(generator, embedder, engines.traits, lambda: engines.ready(LOAD_SECONDS))
 
 
 def start_engines(paths: Paths) -> Engines:
@@ -64,11 +63,6 @@ def start_engines(paths: Paths) -> Engines:
     )
     engines.start()
     return engines
-
-
-def chosen_traits(paths: Paths) -> dict[Agent, ModelTraits]:
-    """Those of the chosen models. Raises ModelFileError."""
-    return {agent: model.traits for agent, model in chosen_models(paths).items()}
 
 
 def data_folder() -> Paths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -25,6 +24,8 @@ def key_of(paths: Paths, backup: Path | None = None) -> Key | None:
         return Key.checked(path, passphrase)
     if not sys.stdin.isatty():
         raise encryption.locked(path)
+    import getpass
+
     for _ in range(ATTEMPTS - 1):
         try:
             return Key.checked(path, getpass.getpass("Passphrase: "))
@@ -36,6 +37,8 @@ def key_of(paths: Paths, backup: Path | None = None) -> Key | None:
 def new_passphrase() -> str:
     """One that the user gives twice, or a script in the first line of standard input. Raises InputError."""
     if sys.stdin.isatty():
+        import getpass
+
         passphrase = getpass.getpass("New passphrase: ")
         if passphrase != getpass.getpass("Once more: "):
             raise InputError("The two are not the same.", "Nothing was changed; try again.")

@@ -26,6 +26,8 @@ class Engines:
     def __init__(
         self, models: Mapping[Agent, Model], *, embedder: Path | None, log_file: Path, states: Path | None = None
     ) -> None:
+        self.traits = {agent: model.traits for agent, model in models.items()}
+        """What must be known of each agent's model to work with it."""
         files = {agent: model for agent, model in models.items() if isinstance(model, ModelFile)}
         self._local = Engine(files, embedder=embedder, log_file=log_file, states=states)
         servers = {agent: model for agent, model in models.items() if isinstance(model, ServerModel)}

@@ -13,11 +13,11 @@ from datetime import datetime
 import apsw
 
 from assistant.memory import confidential, dates, deciding, evidence, journal, memories, tombstones
-from assistant.memory.dates import Period, Precision
 from assistant.memory.deciding import Evidence, Verdict
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.memories import State
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
+from assistant.memory.periods import Period, Precision
 from assistant.memory.quoting import Span, quoted
 from assistant.memory.records import Memory, MemoryStatus, Operation
 

@@ -11,80 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
-from dateutil import relativedelta as delta
-from dateutil.relativedelta import relativedelta
-
-
-class Precision(StrEnum):
-    """How much of a date is known."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-
-
-_LENGTHS: dict[Precision, relativedelta] = {
-    Precision.DAY: relativedelta(days=1),
-    Precision.WEEK: relativedelta(weeks=1),
-    Precision.MONTH: relativedelta(months=1),
-    Precision.YEAR: relativedelta(years=1),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A day, week, month or year. Written as ISO 8601 does: 2026-11-27, 2026-W48, 2026-11, 2026."""
-
-    first: date
-    """Its first day."""
-    precision: Precision
-
-    @classmethod
-    def of(cls, day: date, precision: Precision) -> Period:
-        """The period of that precision that `day` lies in; weeks begin on Monday."""
-        match precision:
-            case Precision.DAY:
-                return cls(day, precision)
-            case Precision.WEEK:
-                return cls(day - timedelta(days=day.weekday()), precision)
-            case Precision.MONTH:
-                return cls(day.replace(day=1), precision)
-            case Precision.YEAR:
-                return cls(day.replace(month=1, day=1), precision)
-
-    @classmethod
-    def parse(cls, text: str) -> Period:
-        """The period that `str` has written. Raises ValueError."""
-        if re.fullmatch(r"\d{4}", text):
-            return cls(date(int(text), 1, 1), Precision.YEAR)
-        if re.fullmatch(r"\d{4}-\d{2}", text):
-            return cls(date(int(text[:4]), int(text[5:]), 1), Precision.MONTH)
-        precision = Precision.WEEK if re.fullmatch(r"\d{4}-W\d{2}", text) else Precision.DAY
-        return cls(date.fromisoformat(text), precision)
-
-    @property
-    def last(self) -> date:
-        """Its last day. At the end of the calendar, the calendar's last."""
-        try:
-            following = self.first + _LENGTHS[self.precision]
-            return following - timedelta(days=1)
-        except (OverflowError, ValueError):
-            return date.max
-
-    def __str__(self) -> str:
-        match self.precision:
-            case Precision.DAY:
-                return self.first.isoformat()
-            case Precision.WEEK:
-                year, week, _ = self.first.isocalendar()
-                return f"{year:04}-W{week:02}"
-            case Precision.MONTH:
-                return self.first.isoformat()[:7]
-            case Precision.YEAR:
-                return self.first.isoformat()[:4]
+from assistant.memory.periods import Period, Precision, later
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,20 +112,22 @@ def _named_day(match: re.Match[str], today: date) -> Period:
 def _counted(match: re.Match[str], today: date, sign: int) -> Period:
     number = sign * (_NUMBERS.get(match["number"].lower()) or int(match["number"]))
     precision = Precision(match["unit"].lower())
-    return Period.of(today + number * _LENGTHS[precision], precision)
+    return Period.of(later(today, number, precision), precision)
 
 
 def _neighbour(match: re.Match[str], today: date) -> Period:
     """Last, this or next week, month or year."""
     precision = Precision(match["unit"].lower().replace("weekend", "week"))
-    return Period.of(today + _WHICH[match["which"].lower()] * _LENGTHS[precision], precision)
+    return Period.of(later(today, _WHICH[match["which"].lower()], precision), precision)
 
 
 def _weekday(match: re.Match[str], today: date) -> Period:
     """The Friday before today, the first one from today on, the first one after today."""
+    from dateutil import relativedelta as delta
+
     weekday = delta.weekday(_WEEKDAYS.index(match["weekday"].lower()))
     which = _WHICH[match["which"].lower()]
-    towards = relativedelta(days=which, weekday=weekday(-1 if which < 0 else 1))
+    towards = delta.relativedelta(days=which, weekday=weekday(-1 if which < 0 else 1))
     return Period(today + towards, Precision.DAY)
 
 

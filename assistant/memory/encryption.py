@@ -7,8 +7,7 @@ opened by the passphrase alone. Protects what lies on the disk, not a running pr
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +38,7 @@ class Key:
     @classmethod
     def new(cls, passphrase: str) -> Key:
         """A key for a file that is yet to be encrypted."""
-        return cls._made(passphrase, secrets.token_bytes(_SALT_BYTES))
+        return cls._made(passphrase, os.urandom(_SALT_BYTES))
 
     @classmethod
     def of(cls, path: Path, passphrase: str) -> Key:
@@ -62,6 +61,8 @@ class Key:
 
     @classmethod
     def _made(cls, passphrase: str, salt: bytes) -> Key:
+        import hashlib  # Late: OpenSSL takes its time, and most banks are plain.
+
         key = hashlib.scrypt(passphrase.encode(), salt=salt, dklen=_KEY_BYTES, maxmem=2**27, **_COST)
         return cls(key, salt)
 

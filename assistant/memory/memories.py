@@ -14,7 +14,7 @@ import apsw
 
 from assistant.errors import NotFoundError
 from assistant.memory import indexes, times
-from assistant.memory.dates import Period
+from assistant.memory.periods import Period
 from assistant.memory.records import ItemKind, Memory, MemoryStatus, MemoryVersion
 from assistant.memory.vectors import ALL, Selection
 

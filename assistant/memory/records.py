@@ -11,8 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from assistant.memory.dates import Period
 from assistant.memory.operations import Action, OperationStatus
+from assistant.memory.periods import Period
 
 
 class MemoryStatus(StrEnum):

@@ -15,8 +15,8 @@ from itertools import pairwise
 import apsw
 
 from assistant.memory import conversations, memories, times, vectors, words
-from assistant.memory.dates import Period, Precision
 from assistant.memory.indexes import TEXTS
+from assistant.memory.periods import Period, Precision
 from assistant.memory.records import ANY_TIME, Explanation, Hit, ItemKind, Times
 from assistant.memory.vectors import ALL, Query, Selection
 

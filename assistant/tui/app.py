@@ -7,7 +7,7 @@ it. Knows nothing of what they are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
@@ -15,12 +15,11 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from assistant.agents.generation import Agent, ModelTraits
 from assistant.tui import events
 from assistant.tui.at_hand import MakeEngine, OpenBank
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.help import HelpScreen
-from assistant.tui.session import USUAL, Session
+from assistant.tui.session import Session
 from assistant.tui.themes import DARK, LIGHT
 
 
@@ -29,7 +28,6 @@ class RecollectApp(App[None]):
 
     `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or
     None if there is none, and may raise StorageError. Both are called in a thread, and again after a failure.
-    `traits` are what must be known of each agent's model to work with it.
     """
 
     TITLE = "Recollect"
@@ -39,17 +37,16 @@ class RecollectApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
 
-    def __init__(
-        self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: Mapping[Agent, ModelTraits] = USUAL
-    ) -> None:
+    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank) -> None:
         super().__init__()
-        self._chat = ChatScreen(Session(make_engine, open_bank, traits=traits))
-        self._exit_code = 0
-
-    def on_mount(self) -> None:
+        # Not when it is mounted: to change the looks then would have all styles made anew.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self._chat = ChatScreen(Session(make_engine, open_bank))
+        self._exit_code = 0
+
+    def on_mount(self) -> None:
         self.push_screen(self._chat)
 
     async def on_unmount(self) -> None:

@@ -6,12 +6,12 @@ Knows nothing of what is done with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message as Event
 
-from assistant.agents.generation import Generator
+from assistant.agents.generation import Agent, Generator, ModelTraits
 from assistant.memory.records import Embedder, Message, MessageRole
 from assistant.tui import events
 from assistant.tui.events import Entry
@@ -21,7 +21,10 @@ if TYPE_CHECKING:  # The bank's driver is imported in a thread, after the first 
 
 
 class ChatEngine(Generator, Embedder, Protocol):
-    """What the session needs of the model; `assistant.llm.engines.Engines` is one."""
+    """What the session needs of the models; `assistant.llm.engines.Engines` is one."""
+
+    @property
+    def traits(self) -> Mapping[Agent, ModelTraits]: ...
 
     def ready(self, timeout: float | None = None) -> None: ...
 

@@ -34,9 +34,8 @@ INDEXED_AT_ONCE = 8
 class ModelWork:
     """What is asked of the model, one thing after another. Methods do not wait, but for `join`."""
 
-    def __init__(self, at_hand: AtHand, traits: Mapping[Agent, ModelTraits]) -> None:
+    def __init__(self, at_hand: AtHand) -> None:
         self._at_hand = at_hand
-        self._traits = traits
         self._pieces: deque[str] = deque()
         self._unanswered: deque[int] = deque()
         self._make_way = threading.Event()
@@ -86,11 +85,12 @@ class ModelWork:
             self._remember()
         self._lane.put(self._back_up)
 
-    def _generator(self) -> Generator:
-        """The engine, as the models' traits want it to be used. Raises EngineError."""
+    def _generator(self) -> tuple[Generator, Mapping[Agent, ModelTraits]]:
+        """The models, used as their traits want it, and these. Raises EngineError."""
         from assistant.agents.reconsidering import Reconsidering
 
-        return Reconsidering(self._at_hand.ready_engine(), self._traits)
+        engine = self._at_hand.ready_engine()
+        return Reconsidering(engine, engine.traits), engine.traits
 
     def _answer(self, message: Message, stop: threading.Event) -> None:
         from assistant.agents.answer import AnswerAgent
@@ -99,7 +99,8 @@ class ModelWork:
         self._unanswered.popleft()
         self._pieces.clear()
         try:
-            chat = Chat(self._at_hand.bank, AnswerAgent(self._generator(), self._traits[Agent.ANSWER]))
+            generator, traits = self._generator()
+            chat = Chat(self._at_hand.bank, AnswerAgent(generator, traits[Agent.ANSWER]))
             turn = chat.reply(message, on_event=self._follow, cancel=stop)
             answer = self._at_hand.entry(turn.reply)
         except RecollectError as error:
@@ -127,7 +128,8 @@ class ModelWork:
             return
         try:
             self._at_hand.post_standing()
-            manager = MemoryManager(self._generator(), self._traits[Agent.MANAGER])
+            generator, traits = self._generator()
+            manager = MemoryManager(generator, traits[Agent.MANAGER])
             ManagerQueue(self._at_hand.bank, manager).run_pending(self._tell_receipt, self._make_way)
             self._at_hand.post_standing()
             self._index_in_idle_time()

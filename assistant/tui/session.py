@@ -8,12 +8,11 @@ model) have a thread each, so that undo works while an answer streams. Knows not
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from textual.message import Message as Event
 
-from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.errors import EngineError, InputError, RecollectError
 from assistant.memory.records import Message
 from assistant.tui import events
@@ -30,17 +29,14 @@ CLOSE_SECONDS = 3.0
 """How long `close` waits for each thread. The engine ends a stopped generation within one second."""
 _JOURNAL_SEEN = 100
 """Rows of the journal looked through to tell which of them an undo without an id has undone."""
-USUAL: Mapping[Agent, ModelTraits] = dict.fromkeys(Agent, USUAL_TRAITS)
 
 
 class Session:
     """One chat: opens what it needs, answers, remembers, undoes. Call it from the UI loop."""
 
-    def __init__(
-        self, make_engine: MakeEngine, open_bank: OpenBank, *, traits: Mapping[Agent, ModelTraits] = USUAL
-    ) -> None:
+    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank) -> None:
         self._at_hand = AtHand(make_engine, open_bank)
-        self._model = ModelWork(self._at_hand, traits)
+        self._model = ModelWork(self._at_hand)
         self._quick = Lane("bank", self._at_hand.post_bug)
         self._conversation_id: int | None = None
         self._undos: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from assistant.agents.answer import AnswerAgent
@@ -36,7 +37,7 @@ def test_it_never_fails_and_says_where_the_model_begins_to_read_and_reads_hardly
     assert begins[-1] > turns[0].message.id
     # It begins anew a few times and not each time, and between those reads only what is new.
     assert len(set(begins)) < len(begins) / 2
-    for before, turn in zip(turns, turns[1:], strict=False):
+    for before, turn in pairwise(turns):
         assert turn.completion.prompt_tokens <= BUDGET
         if turn.seen_from == before.seen_from:
             news = sum(len(m.text.encode()) for m in (before.message, before.reply, turn.message))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from assistant.memory.bank import Memory, MemoryStatus, MemoryVersion, Mode, Operation
-from assistant.memory.dates import Period, Precision
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
+from assistant.memory.periods import Period, Precision
 
 
 class Refused(Exception):

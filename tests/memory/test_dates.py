@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.memory.dates import Period, Precision, holds, mentions
+from assistant.memory.dates import holds, mentions
+from assistant.memory.periods import Period, Precision
 
 FRIDAY = datetime(2026, 11, 27, 23, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 

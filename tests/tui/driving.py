@@ -9,7 +9,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, Form
+from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, Form, ModelTraits
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
@@ -33,9 +33,11 @@ class ScriptedEngine(FakeEmbedder):
         pause_after: int | None = None,
         loading: threading.Event | None = None,
         load_error: Exception | None = None,
+        traits: ModelTraits = USUAL_TRAITS,
     ) -> None:
         super().__init__()
         self.script = script
+        self.traits = dict.fromkeys(Agent, traits)
         self.go = threading.Event()
         self.closed = threading.Event()
         self._pause_after = pause_after

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import Agent, Completion, FinishReason, ModelTraits
+from assistant.agents.generation import Completion, FinishReason, ModelTraits
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.receipt import Receipt
@@ -19,11 +19,13 @@ UNSURE = Completion("ADD: User has a dog named Buddy.", FinishReason.STOP, confi
 
 
 def app(data: Path) -> RecollectApp:
-    engine = ScriptedEngine(ScriptedGenerator(default_answer="Memories: none\nAnswer: Nice.", default_manager=UNSURE))
+    engine = ScriptedEngine(
+        ScriptedGenerator(default_answer="Memories: none\nAnswer: Nice.", default_manager=UNSURE),
+        traits=ModelTraits(least_confidence=0.9),
+    )
     return RecollectApp(
         lambda: engine,
         lambda embedder: MemoryBank.open(data / "recollect.db", embedder),
-        traits=dict.fromkeys(Agent, ModelTraits(least_confidence=0.9)),
     )
 
 
