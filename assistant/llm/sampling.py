@@ -19,6 +19,10 @@ import numpy.typing as npt
 Scores = npt.NDArray[np.float32]
 
 
+FEW = 32
+"""How many of the best tokens are asked about before all are."""
+
+
 class Constraint(Protocol):
     """What may be written next, as a grammar says."""
 
@@ -106,16 +110,13 @@ class Sampler:
         """The next token, or None if nothing may follow. Tokens at `ends` end the completion."""
         scores = self._scores(logits)
         token = int(scores.argmax())
-        # The best token is nearly always allowed, and asking about one takes microseconds where the filtering of a
-        # whole vocabulary takes milliseconds.
         if not self._allowed(token):
-            scores = scores.copy()
-            if self._constraint is not None:
-                self._constraint.narrow(scores)
-            while scores[token := int(scores.argmax())] != -np.inf and not self._fits(token):
-                scores[token] = -np.inf
-            if scores[token] == -np.inf:
+            best = self._best_of_few(scores)
+            if best is None:
+                best = self._best_of_all(scores.copy())
+            if best is None:
                 return None
+            token = best
         self._later(partial(self._weigh, logits.copy(), token))
         if self._constraint is not None and token not in self._ends:
             self._constraint.accept(token)
@@ -125,6 +126,25 @@ class Sampler:
     def confidence(self) -> float:
         """The geometric mean of the probabilities that the model itself gave the tokens taken, whatever was allowed."""
         return math.exp(self._log_probability / self._taken) if self._taken else 1.0
+
+    def _best_of_few(self, scores: Scores) -> int | None:
+        """The best token that may be written, if it is among the best few, as it nearly always is.
+
+        To ask about one takes microseconds, where the filtering of a large vocabulary takes tens of milliseconds.
+        """
+        few = np.argpartition(scores, -FEW)[-FEW:] if len(scores) > FEW else np.arange(len(scores))
+        in_order = few[np.lexsort((few, -scores[few]))]
+        return next((int(token) for token in in_order if scores[token] != -np.inf and self._allowed(int(token))), None)
+
+    def _best_of_all(self, scores: Scores) -> int | None:
+        """The best token that may be written; None if there is none. Strikes out what may not."""
+        if self._constraint is not None:
+            self._constraint.narrow(scores)
+        while scores[token := int(scores.argmax())] != -np.inf:
+            if self._fits(token):
+                return token
+            scores[token] = -np.inf
+        return None
 
     def _weigh(self, logits: Scores, token: int) -> None:
         best = logits.max()

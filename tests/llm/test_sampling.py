@@ -112,13 +112,26 @@ def test_the_end_is_not_taken_within_a_character() -> None:
     assert sampler(text_of(b"a")).next(logits(_256=9.0, _172=1.0)) == END
 
 
-def test_the_constraint_sees_the_whole_vocabulary_only_when_the_best_token_is_refused() -> None:
+def test_the_constraint_sees_the_whole_vocabulary_only_when_the_best_few_are_refused() -> None:
     constraint = Only(65, 66)
     assert sampler(Text(piece), constraint).next(logits(_65=2.0, _67=1.0)) == 65
-    assert constraint.narrowed == 0
     assert sampler(Text(piece), constraint).next(logits(_65=1.0, _66=2.0, _67=3.0)) == 66
+    assert constraint.narrowed == 0
+    worst = logits() + 1
+    worst[65:67] = 0.0, 0.5
+    assert sampler(Text(piece), constraint).next(worst) == 66
     assert constraint.narrowed == 1
-    assert constraint.accepted == [65, 66]
+    assert constraint.accepted == [65, 66, 66]
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=258, max_size=258), st.sets(st.integers(0, 255), min_size=1))
+def test_what_is_taken_is_the_best_that_is_allowed_and_of_equals_the_first_of_the_few(
+    values: list[float], allowed: set[int]
+) -> None:
+    scores = np.array(values, np.float32)
+    taken = sampler(Text(lambda token: b"a" if token < 256 else b""), Only(*allowed)).next(scores)
+    assert taken in allowed
+    assert scores[taken] == max(scores[token] for token in allowed)
 
 
 def test_the_end_is_never_told_to_the_constraint() -> None:
