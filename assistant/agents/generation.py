@@ -67,9 +67,10 @@ class FinishReason(StrEnum):
 class Completion:
     """What a model wrote, and what it cost (tokens; `seconds` of wall time).
 
-    `confidence` is the geometric mean of the probabilities that the model gave the tokens it wrote, from 0 to 1.
-    `model` is the name of the model, "" where nobody knows. `thinking_tokens` were written before the text and thrown
-    away; `dropped` messages of the history, the oldest, did not fit and were not read.
+    `confidence` is the geometric mean of the probabilities that the model gave the tokens it wrote, from 0 to 1, and 1
+    where the model's traits do not ask for it. `model` is the name of the model, "" where nobody knows.
+    `thinking_tokens` were written before the text and thrown away; `dropped` messages of the history, the oldest, did
+    not fit and were not read.
     """
 
     text: str
@@ -115,6 +116,11 @@ class ModelTraits:
     trained: bool = False
     history_turns: int | None = None
     answer_tokens: int = 1024
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it matters how sure the model is."""
+        return self.least_confidence > 0 or self.reconsider_below > 0
 
 
 USUAL_TRAITS = ModelTraits()

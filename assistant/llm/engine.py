@@ -233,6 +233,7 @@ def _agent_options(agent: Agent, model: ModelFile) -> AgentOptions:
         adapter=str(adapter.path.absolute()) if adapter is not None else None,
         context=context,
         thinking=model.thinking,
+        weighs=model.traits.doubts,
     )
 
 

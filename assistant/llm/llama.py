@@ -31,6 +31,10 @@ USUAL_CONTEXT = 8192
 _ABORTED = 2
 _LOG_WARNING = 3
 _ALL_LAYERS = 9999
+_address_of_logits = ctypes.CFUNCTYPE(ctypes.c_void_p, llama_cpp.llama_context_p_ctypes, ctypes.c_int32)(
+    ctypes.cast(llama_cpp.llama_get_logits_ith, ctypes.c_void_p).value or 0
+)
+"""llama_get_logits_ith, without an object made for what it points to."""
 _CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 _SPECIAL = _CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
 
@@ -223,7 +227,7 @@ class ChatContext:
 
     def logits(self) -> Scores:
         """What may come next, as llama.cpp's own memory: valid until more is read."""
-        address = ctypes.addressof(llama_cpp.llama_get_logits_ith(self._context, -1).contents)
+        address = _address_of_logits(self._context, -1)
         if address not in self._logits:
             values = (ctypes.c_float * self._vocab_size).from_address(address)
             self._logits = {address: np.frombuffer(values, np.float32)}

@@ -16,13 +16,14 @@ class AgentOptions:
     """What one agent runs on: a model's file and, if it has one, its adapter; `context` and `thinking` are in tokens.
 
     Agents with the same `model` share its weights. `context` is the most that is wanted, 0 for all that the model can.
-    A model that thinks may do so for `thinking` tokens before it writes.
+    A model that thinks may do so for `thinking` tokens before it writes. `weighs` asks how sure it is of its words.
     """
 
     model: str
     adapter: str | None = None
     context: int = 0
     thinking: int = 0
+    weighs: bool = True
 
 
 @dataclass(frozen=True)

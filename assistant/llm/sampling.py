@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,10 @@ Scores = npt.NDArray[np.float32]
 
 FEW = 32
 """How many of the best tokens are asked about before all are."""
+
+
+WEIGHED_AT_ONCE = 1 << 16
+"""Scores that are kept until they are turned into probabilities together: a quarter of a megabyte."""
 
 
 class Constraint(Protocol):
@@ -78,10 +81,6 @@ class Text:
         return "".join(self._text)
 
 
-def _at_once(work: Callable[[], object]) -> None:
-    work()
-
-
 class Sampler:
     """Takes the best token that may be written: greedily at temperature 0, else at random by `seed`."""
 
@@ -93,9 +92,9 @@ class Sampler:
         constraint: Constraint | None,
         temperature: float,
         seed: int,
-        later: Callable[[Callable[[], object]], object] = _at_once,
+        weighs: bool = True,
     ) -> None:
-        """`later` may put off what it is given; `confidence` counts what was done until then."""
+        """Without `weighs` it does not find out how sure the model is, which takes some of the time of a small one."""
         self._text = text
         self._ends = ends
         self._constraint = constraint
@@ -103,21 +102,23 @@ class Sampler:
         self._random = np.random.default_rng(seed)
         self._log_probability = 0.0
         self._taken = 0
-        self._buffer: Scores | None = None
-        self._later = later
+        self._weighs = weighs
+        self._rows: Scores | None = None
+        self._waiting = 0
 
     def next(self, logits: Scores) -> int | None:
         """The next token, or None if nothing may follow. Tokens at `ends` end the completion."""
         scores = self._scores(logits)
-        token = int(scores.argmax())
+        token = best = int(scores.argmax())
         if not self._allowed(token):
-            best = self._best_of_few(scores)
-            if best is None:
-                best = self._best_of_all(scores.copy())
-            if best is None:
+            other = self._best_of_few(scores)
+            if other is None:
+                other = self._best_of_all(scores.copy())
+            if other is None:
                 return None
-            token = best
-        self._later(partial(self._weigh, logits.copy(), token))
+            token = other
+        if self._weighs:
+            self._put_aside(logits, token, best)
         if self._constraint is not None and token not in self._ends:
             self._constraint.accept(token)
         return token
@@ -125,6 +126,7 @@ class Sampler:
     @property
     def confidence(self) -> float:
         """The geometric mean of the probabilities that the model itself gave the tokens taken, whatever was allowed."""
+        self._weigh()
         return math.exp(self._log_probability / self._taken) if self._taken else 1.0
 
     def _best_of_few(self, scores: Scores) -> int | None:
@@ -146,12 +148,25 @@ class Sampler:
             scores[token] = -np.inf
         return None
 
-    def _weigh(self, logits: Scores, token: int) -> None:
-        best = logits.max()
-        differences = np.subtract(logits, best, out=self._buffer)
-        self._buffer = differences
-        self._log_probability += float(logits[token] - best - np.log(np.exp(differences, out=differences).sum()))
+    def _put_aside(self, logits: Scores, token: int, best: int) -> None:
+        """Notes how much better or worse than the best one each other token was."""
         self._taken += 1
+        if self._rows is None:
+            self._rows = np.empty((max(WEIGHED_AT_ONCE // len(logits), 1), len(logits)), np.float32)
+        # The best of the scores is that of the logits, but where chance had a say.
+        reference = logits[best] if self._temperature <= 0 else logits.max()
+        np.subtract(logits, reference, out=self._rows[self._waiting])
+        self._log_probability += float(logits[token] - reference)
+        self._waiting += 1
+        if self._waiting == len(self._rows):
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """Counts what was put aside: of some tokens at once it takes two thirds of the time."""
+        if self._rows is not None and self._waiting:
+            rows = self._rows[: self._waiting]
+            self._log_probability -= float(np.log(np.exp(rows, out=rows).sum(axis=1)).sum())
+            self._waiting = 0
 
     def _scores(self, logits: Scores) -> Scores:
         """Scores whose best is a sample, not to be written to: Gumbel noise makes the maximum a draw from the softmax,

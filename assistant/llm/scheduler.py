@@ -22,9 +22,9 @@ class Job:
     steps: Iterator[None]
     cancelled: bool = False
 
-    def urgency(self) -> tuple[bool, int, int]:
-        """Sorts the most urgent first: what only has to say that it was cancelled, then by priority, then by age."""
-        return (not self.cancelled, self.priority, self.id)
+    def urgency(self) -> tuple[bool, int]:
+        """Sorts the most urgent first: what only has to say that it was cancelled, then by priority."""
+        return (not self.cancelled, self.priority)
 
 
 class Scheduler:
@@ -33,11 +33,13 @@ class Scheduler:
     def __init__(self) -> None:
         self._jobs: dict[int, Job] = {}
         self._changed = threading.Condition()
+        self._news = False
 
     def add(self, job: Job) -> None:
         """Queues `job`."""
         with self._changed:
             self._jobs[job.id] = job
+            self._news = True
             self._changed.notify()
 
     def cancel(self, job_id: int) -> None:
@@ -45,16 +47,24 @@ class Scheduler:
         with self._changed:
             if job := self._jobs.get(job_id):
                 job.cancelled = True
+                self._news = True
 
     def run(self) -> None:
         """Works for good; an error in a step ends it."""
         while True:
             job = self._next()
-            if next(job.steps, _ENDED) is _ENDED:
+            # Who goes first is looked at only when somebody came or was cancelled, as that takes microseconds, too.
+            while next(job.steps, _ENDED) is not _ENDED:
+                if self._news:
+                    break
+            else:
                 with self._changed:
                     del self._jobs[job.id]
 
     def _next(self) -> Job:
         with self._changed:
             self._changed.wait_for(lambda: self._jobs)
+            self._news = False
+            # Of equals the one that came first, which may be at work in what the next one needs. Numbers do not tell:
+            # of two threads that ask at the same time, the later number may come first.
             return min(self._jobs.values(), key=Job.urgency)

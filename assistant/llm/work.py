@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from assistant.agents.generation import Agent
-from assistant.llm.later import Later
 from assistant.llm.llama import ChatModel, ComputeError, GrammarError, LoadError, SentenceModel
 from assistant.llm.prefixes import SavedPrefix
 from assistant.llm.prompting import PromptTooLong
@@ -46,8 +45,7 @@ class Workshop:
             model = models[wanted.model]
             context = model.new_context(model.context_size(wanted.context), wanted.adapter)
             prefix = SavedPrefix(Path(options.states), agent, wanted) if options.states is not None else None
-            self._desks[agent] = Desk(model, context, wanted.thinking, prefix)
-        self._later = Later()
+            self._desks[agent] = Desk(model, context, wanted.thinking, prefix, wanted.weighs)
         self._sentences: SentenceModel | None = None
         send(Ready({agent: desk.context.size for agent, desk in self._desks.items()}))
 
@@ -65,7 +63,7 @@ class Workshop:
         grammar = None
         try:
             grammar = desk.model.grammar(request.grammar) if request.grammar is not None else None
-            yield from Writing(desk, grammar, request, self._send, self._later).steps(cancelled)
+            yield from Writing(desk, grammar, request, self._send).steps(cancelled)
         except GrammarError as error:
             self._send(Failed(request.id, FailureKind.GRAMMAR, str(error)))
         except PromptTooLong:

@@ -8,17 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from assistant.agents.generation import ChatMessage, FinishReason, Role
-from assistant.llm.later import Later
 from assistant.llm.llama import CHUNK, ChatContext, ChatModel, ComputeError, Grammar
 from assistant.llm.prefixes import SavedPrefix
 from assistant.llm.prompting import Prompt, build
 from assistant.llm.protocol import Done, Generate, Piece, Reply
 from assistant.llm.sampling import Sampler, Text
 
-_PIECE_SECONDS = 0.005
+_PIECE_SECONDS = 0.02
 """Pieces are sent at most so often: a small model writes faster than anybody reads, and each piece wakes the app."""
 
 Steps = Generator[None, None, bool]
@@ -33,6 +31,7 @@ class Desk:
     context: ChatContext
     thinking: int = 0
     prefix: SavedPrefix | None = None
+    weighs: bool = True
 
 
 class Writing:
@@ -44,7 +43,6 @@ class Writing:
         grammar: Grammar | None,
         request: Generate,
         send: Callable[[Reply], None],
-        later: Later,
     ) -> None:
         self._desk = desk
         self._model = desk.model
@@ -52,7 +50,6 @@ class Writing:
         self._thinks = desk.thinking if desk.model.template.marks is not None else 0
         self._request = request
         self._send = send
-        self._later = later
         self._text = Text(desk.model.piece)
         self._sampler = Sampler(
             self._text,
@@ -60,7 +57,7 @@ class Writing:
             constraint=grammar,
             temperature=request.temperature,
             seed=request.seed,
-            later=later.put,
+            weighs=desk.weighs,
         )
         self._prompt = Prompt((), 0, 0)
         self._cached_tokens = 0
@@ -75,7 +72,6 @@ class Writing:
         if not cancelled():
             reason = yield from self._write(cancelled)
         self._flush()
-        self._later.settle()
         self._send(
             Done(
                 self._request.id,
@@ -154,6 +150,7 @@ class Writing:
             constraint=None,
             temperature=self._request.temperature,
             seed=self._request.seed,
+            weighs=False,
         )
         said = ""
         while self._thought_tokens < most:
@@ -177,6 +174,6 @@ class Writing:
 
     def _flush(self) -> None:
         if self._held and self._request.stream:
-            self._later.put(partial(self._send, Piece(self._request.id, self._held)))
+            self._send(Piece(self._request.id, self._held))
             self._sent_at = time.monotonic()
         self._held = ""

@@ -4,11 +4,12 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, Role
+from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason, Form, ModelTraits, Role
 from assistant.errors import EngineError, ModelFileError
 from assistant.llm.engine import Engine
 from assistant.llm.files.manifest import ModelFile
@@ -41,10 +42,16 @@ def test_a_seed_repeats_a_sampled_completion_and_another_seed_does_not(engine: E
     assert sample(1) != sample(2)
 
 
-def test_how_sure_the_model_was_comes_with_the_completion(engine: Engine) -> None:
-    free = engine.generate(Agent.MANAGER, PROMPT, max_tokens=20)
-    forced = engine.generate(Agent.MANAGER, PROMPT, form=Form('root ::= "qx"{10}'), max_tokens=20)
-    assert 0.0 < forced.confidence < free.confidence < 1.0
+def test_how_sure_the_model_was_comes_with_the_completion_where_its_traits_ask(
+    engine: Engine, tiny: ModelFile, log_file: Path
+) -> None:
+    forced = Form('root ::= "qx"{10}')
+    doubting = replace(tiny, traits=ModelTraits(least_confidence=0.5))
+    with Engine(doubting, embedder=None, log_file=log_file, threads=1) as asked:
+        free_confidence = asked.generate(Agent.MANAGER, PROMPT, max_tokens=20).confidence
+        forced_confidence = asked.generate(Agent.MANAGER, PROMPT, form=forced, max_tokens=20).confidence
+    assert 0.0 < forced_confidence < free_confidence < 1.0
+    assert engine.generate(Agent.MANAGER, PROMPT, form=forced, max_tokens=20).confidence == 1.0
 
 
 def test_the_streamed_pieces_make_up_the_text(engine: Engine) -> None:

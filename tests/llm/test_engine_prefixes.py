@@ -176,7 +176,6 @@ CANCELLED_WHILE_READING = """
 import sys
 from pathlib import Path
 from assistant.llm import llama
-from assistant.llm.later import Later
 from assistant.llm.prefixes import SavedPrefix
 from assistant.llm.protocol import AgentOptions, Done, Generate
 from assistant.llm.writing import Desk, Writing
@@ -190,7 +189,7 @@ def write(desk, cancelled):
     replies = []
     messages = [("system", "x" * 1500), ("user", "Hello")]
     request = Generate(1, "answer", messages, None, 20, 0.0, 0, False)
-    for _ in Writing(desk, None, request, replies.append, Later()).steps(cancelled):
+    for _ in Writing(desk, None, request, replies.append).steps(cancelled):
         pass
     (done,) = replies
     return done

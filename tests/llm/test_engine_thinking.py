@@ -172,7 +172,6 @@ READ_ALOUD = """
 import sys
 from assistant.agents.generation import Role
 from assistant.llm import llama
-from assistant.llm.later import Later
 from assistant.llm.protocol import Generate
 from assistant.llm.writing import Desk, Writing
 
@@ -191,7 +190,7 @@ context.read = listen
 replies = []
 request = Generate(1, "answer", [("user", "Hello")], 'root ::= "no"', 20, 0.0, 0, False)
 desk, grammar = Desk(model, context, int(sys.argv[2])), model.grammar(request.grammar)
-for _ in Writing(desk, grammar, request, replies.append, Later()).steps(lambda: False):
+for _ in Writing(desk, grammar, request, replies.append).steps(lambda: False):
     pass
 said = "".join(names.get(token) or model.piece(token).decode() for token in heard)
 print(replies[0].text, replies[0].thinking_tokens, repr(said.partition("Hello")[2]))

@@ -44,6 +44,13 @@ def test_jobs_of_one_priority_are_done_one_after_the_other() -> None:
     assert log == ["1.0", "1.1", "2.0", "2.1"]
 
 
+def test_of_equals_the_first_that_came_is_finished_first_whatever_their_numbers() -> None:
+    scheduler, log = Scheduler(), list[str]()
+    scheduler.add(job(2, 0, 3, log, lambda step: scheduler.add(job(1, 0, 1, log)) if step == 0 else None))
+    run(scheduler)
+    assert log == ["2.0", "2.1", "2.2", "1.0"]
+
+
 def test_a_more_urgent_job_interrupts_one_at_work() -> None:
     scheduler, log = Scheduler(), list[str]()
 
