@@ -118,26 +118,27 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
     packages = [kind.package for kind in KINDS.values() if kind.package and importlib.util.find_spec(kind.package)]
     return {
         "cores": os.cpu_count(),
-        "processor": _processor(),
+        "processor": processor(),
         "system": platform.system(),
         "python": platform.python_version(),
         "sqlite": apsw.sqlite_lib_version(),
         "sqlite-vec": importlib.metadata.version("sqlite-vec"),
         **{package: importlib.metadata.version(package) for package in packages},
-        "commit": _commit(),
+        "commit": commit_of_checkout(),
         "seed": options.seed,
         "command": shlex.join([*shlex.split(command), "--seed", str(options.seed)]),
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()
 
 
-def _commit() -> str:
+def commit_of_checkout() -> str:
     """The commit that is measured, with a + if something was changed since."""
     run = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)

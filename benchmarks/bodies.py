@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from assistant.agents.generation import Agent, ModelTraits
 from assistant.llm.files.manifest import Adapter, ModelFile, models_folder, read_manifest
-from benchmarks.random_body import TOKENS, Shape, _add_shape, write_body
+from benchmarks.random_body import TOKENS, Shape, add_shape, write_body
 
 STARTER = models_folder() / "recollect-starter.gguf"
 HALF_BILLION = Shape(hidden=896, layers=24, feed_forward=4864, heads=14, kv_heads=2, context=32_768)
@@ -84,7 +84,7 @@ def write_padded_body(path: Path, tokenizer: Path, shape: Shape, vocabulary: int
     """
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "qwen2")
-    _add_shape(writer, shape)
+    add_shape(writer, shape)
     for name, field in gguf.GGUFReader(tokenizer).fields.items():
         if name.startswith("tokenizer."):
             value: Any = field.contents()

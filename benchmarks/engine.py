@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.llm.files.gguf_header import read_header
-from benchmarks.bank import _commit, _processor
+from benchmarks.bank import commit_of_checkout, processor
 from benchmarks.bodies import Body, large, shipped, small
 from benchmarks.engine_table import report_text
 from benchmarks.random_body import REAL
@@ -132,11 +132,11 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
         command += ["--model", *(path.name for path in options.model)]
     return {
         "cores": os.cpu_count(),
-        "processor": _processor(),
+        "processor": processor(),
         "system": platform.system(),
         "python": platform.python_version(),
         "load": os.getloadavg()[0],
-        "commit": _commit(),
+        "commit": commit_of_checkout(),
         "command": shlex.join(command),
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import percentile
-from benchmarks.table import Grid, _aligned, _piped
+from benchmarks.table import Grid, aligned, piped
 
 Report = dict[str, Any]
 Result = dict[str, Any]
@@ -29,12 +29,12 @@ MOST_APP_MB = 120
 
 def report_text(report: Report) -> str:
     """For a terminal."""
-    return "\n".join([_source(report), "", *_aligned(grid(report["results"]))])
+    return "\n".join([_source(report), "", *aligned(grid(report["results"]))])
 
 
 def markdown(report: Report) -> str:
     """For a document."""
-    return "\n".join([_source(report), "", *_piped(grid(report["results"]))])
+    return "\n".join([_source(report), "", *piped(grid(report["results"]))])
 
 
 def grid(results: Sequence[Result]) -> Grid:

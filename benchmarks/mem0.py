@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.paths import Paths
-from benchmarks.bank import _commit, _processor
+from benchmarks.bank import commit_of_checkout, processor
 from benchmarks.mem0_table import report_text
 from benchmarks.random_body import REAL, write_body
 from benchmarks.telling import OURS, PEER
@@ -104,10 +104,10 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "threads": options.threads,
-        "processor": _processor(),
+        "processor": processor(),
         "tokenizer": options.tokenizer.stem,
         "body": f"{REAL.layers} layers of {REAL.hidden}, Q8_0, random weights",
-        "commit": _commit(),
+        "commit": commit_of_checkout(),
         "command": shlex.join(shlex.split(command)),
     }
 

@@ -51,10 +51,10 @@ def report_text(report: Report) -> str:
         f"`{machine['command']}`, commit {machine['commit']}; {machine['body']}, tokenizer of {machine['tokenizer']};"
         f" {machine['threads']} of {machine['cores']} cores ({machine['processor']})"
     )
-    parts = [source, "\n".join(_piped(_costs(results)))]
+    parts = [source, "\n".join(piped(_costs(results)))]
     ours, peers = results[: report["ours"]], results[report["ours"] :]
     if peers:
-        parts.append("\n".join(_piped(_ratios(ours, peers))))
+        parts.append("\n".join(piped(_ratios(ours, peers))))
     return "\n\n".join([*parts, *report["notes"]])
 
 
@@ -102,7 +102,8 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
 
 
-def _piped(grid: Grid) -> list[str]:
+def piped(grid: Grid) -> list[str]:
+    """Lines of a Markdown table whose columns stand under each other in a terminal, too."""
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     rows = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in grid]
     lines = [f"| {' | '.join(row)} |" for row in rows]

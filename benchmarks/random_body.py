@@ -42,7 +42,7 @@ def write_body(path: Path, tokenizer: Path, *, shape: Shape = REAL, seed: int = 
     """Writes the model to `path` in Q8_0, with the tokenizer of the GGUF at `tokenizer`."""
     fields = gguf.GGUFReader(tokenizer).fields
     writer = gguf.GGUFWriter(path, "qwen2")
-    _add_shape(writer, shape)
+    add_shape(writer, shape)
     for name, field in fields.items():
         if name.startswith("tokenizer."):
             writer.add_key_value(name, field.contents(), field.types[0], field.types[-1] if field.types[1:] else None)
@@ -58,7 +58,8 @@ def write_body(path: Path, tokenizer: Path, *, shape: Shape = REAL, seed: int = 
     writer.close()
 
 
-def _add_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
+def add_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
+    """Writes what a Qwen2 of that shape says of itself."""
     writer.add_block_count(shape.layers)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.hidden)

@@ -45,7 +45,7 @@ NONE = "—"
 
 def plain(report: Report) -> str:
     """The tables with their columns aligned."""
-    parts = [f"{size:,} memories\n" + "\n".join(_aligned(grid)) for size, grid in _grids(report).items()]
+    parts = [f"{size:,} memories\n" + "\n".join(aligned(grid)) for size, grid in _grids(report).items()]
     return "\n\n".join([*parts, *report["notes"]])
 
 
@@ -60,7 +60,7 @@ def markdown(report: Report) -> str:
         f"`{machine['command']}`, commit {machine['commit']}; {machine['cores']} cores ({machine['processor']},"
         f" {machine['system']}), {versions}"
     )
-    parts = [f"**{size:,} memories**\n\n" + "\n".join(_piped(grid)) for size, grid in _grids(report).items()]
+    parts = [f"**{size:,} memories**\n\n" + "\n".join(piped(grid)) for size, grid in _grids(report).items()]
     return "\n\n".join([source, *parts, *report["notes"]])
 
 
@@ -100,12 +100,14 @@ def _ms(result: Report, operation: str, part: str) -> str:
     return NONE if taken is None else f"{taken[part]:,.2f}"
 
 
-def _aligned(grid: Grid) -> list[str]:
+def aligned(grid: Grid) -> list[str]:
+    """Lines for a terminal."""
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in grid]
 
 
-def _piped(grid: Grid) -> list[str]:
+def piped(grid: Grid) -> list[str]:
+    """Lines of a Markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in grid]
     return [lines[0], f"| --- |{' ---: |' * (len(grid[0]) - 1)}", *lines[1:]]
 

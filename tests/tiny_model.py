@@ -39,9 +39,9 @@ def tiny_model(
     # One merge, because an empty list of merges cannot be written: a space and a "t", as in " the".
     tokens = [*alphabet, f"{alphabet[32]}t", *CONTROL_TOKENS]
     writer = gguf.GGUFWriter(path, "qwen2")
-    _add_shape(writer, context, hidden, layers)
+    add_shape(writer, context, hidden, layers)
     _add_vocabulary(writer, tokens, merges=[f"{alphabet[32]} t"])
-    for name, tensor in _tensors(np.random.default_rng(seed), hidden, layers, tokens, ends=ends).items():
+    for name, tensor in random_tensors(np.random.default_rng(seed), hidden, layers, tokens, ends=ends).items():
         writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -50,7 +50,7 @@ def tiny_model(
     return ModelFile(name=path.stem, path=path, size=path.stat().st_size, context=context)
 
 
-def _add_shape(writer: gguf.GGUFWriter, context: int, hidden: int, layers: int) -> None:
+def add_shape(writer: gguf.GGUFWriter, context: int, hidden: int, layers: int) -> None:
     writer.add_block_count(layers)
     writer.add_context_length(context)
     writer.add_embedding_length(hidden)
@@ -76,7 +76,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, tokens: list[str], merges: list[str
     writer.add_add_bos_token(False)
 
 
-def _tensors(
+def random_tensors(
     random: np.random.Generator, hidden: int, layers: int, tokens: list[str], *, ends: bool
 ) -> dict[str, npt.NDArray[np.float32]]:
     def matrix(rows: int, columns: int) -> npt.NDArray[np.float32]:

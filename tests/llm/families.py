@@ -14,7 +14,7 @@ import gguf
 import numpy as np
 
 from assistant.llm.files.manifest import ModelFile
-from tests.tiny_model import _add_shape, _tensors, byte_alphabet
+from tests.tiny_model import add_shape, byte_alphabet, random_tensors
 
 
 class Kind(StrEnum):
@@ -303,7 +303,7 @@ def tiny_family(path: Path, family: Family, *, context: int = 1024, seed: int = 
     writer = gguf.GGUFWriter(path, "qwen2")
     # By this name llama.cpp knows whose tokens swallow white space.
     writer.add_name(f"tiny {family.name}")
-    _add_shape(writer, context, 64, 2)
+    add_shape(writer, context, 64, 2)
     writer.add_tokenizer_model(family.kind.value)
     writer.add_tokenizer_pre(family.pre)
     writer.add_token_list(tokens)
@@ -318,7 +318,7 @@ def tiny_family(path: Path, family: Family, *, context: int = 1024, seed: int = 
     writer.add_eos_token_id(tokens.index(family.eos))
     writer.add_add_bos_token(family.adds_bos)
     writer.add_chat_template(family.template)
-    for name, tensor in _tensors(np.random.default_rng(seed), 64, 2, tokens, ends=True).items():
+    for name, tensor in random_tensors(np.random.default_rng(seed), 64, 2, tokens, ends=True).items():
         writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
