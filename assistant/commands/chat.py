@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ def run() -> int:
     """Opens the chat and returns its exit code. Bank and engine are imported by its threads, after the first paint."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("The chat needs a terminal.", "Use `recollect ask` where there is none.")
+    gc.disable()  # Until the first paint: to look through all that is imported takes a twentieth of the start.
     from assistant.tui.app import RecollectApp
 
     paths = Paths.default()

@@ -6,6 +6,7 @@ the bank, the engine or their threads.
 
 from __future__ import annotations
 
+import gc
 from typing import ClassVar
 
 from textual import on
@@ -67,7 +68,12 @@ class ChatScreen(Screen[None]):
         self._frames = self.set_interval(1 / FRAMES_PER_SECOND, self._draw_answer, pause=True)
 
         # Opening takes far longer than painting, so the screen is there first.
-        self.call_after_refresh(self.session.open, self.post_message)
+        self.call_after_refresh(self._open)
+
+    def _open(self) -> None:
+        gc.freeze()  # What was imported stays; to look through it again and again would be for nothing.
+        gc.enable()
+        self.session.open(self.post_message)
 
     def on_key(self, event: Key) -> None:
         """Whoever types means the box, wherever the focus is."""
