@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ _SENTENCE_TOKENS = 256
 
 USUAL_CONTEXT = 8192
 """How much is read at once unless more is asked for: the cache of all that newer models can read fills any memory."""
+
+_QUICK_SECONDS = 0.02
+"""A token that takes no longer is waited for when it is to be stopped."""
 
 _ABORTED = 2
 _LOG_WARNING = 3
@@ -194,6 +198,7 @@ class ChatContext:
         self._abort_callback = llama_cpp.ggml_abort_callback(lambda _: self._aborted())
         self._never_aborts = llama_cpp.ggml_abort_callback()
         self._asking = False
+        self._is_slow = True
 
     def keep_prefix(self, prompt: Sequence[int]) -> int:
         """Forgets what `prompt` does not begin with; returns how many of its tokens need not be read again."""
@@ -215,8 +220,10 @@ class ChatContext:
             array = (llama_cpp.llama_token * len(tokens))(*tokens)
             batch = llama_cpp.llama_batch_get_one(array, len(tokens))
         self._aborted = aborted
-        self._ask_whether_aborted(len(tokens) > 1)
+        self._ask_whether_aborted(len(tokens) > 1 or self._is_slow)
+        begun = time.monotonic()
         status = llama_cpp.llama_decode(self._context, batch)
+        self._is_slow = time.monotonic() - begun > _QUICK_SECONDS
         if status == 0:
             self._read += tokens
             return True
@@ -235,7 +242,7 @@ class ChatContext:
 
     def _ask_whether_aborted(self, asking: bool) -> None:
         """llama.cpp asks before each operation, some hundred times. That is nothing beside the reading of a chunk, but
-        a quarter of the time that a small model takes for a token; and one token is over soon enough."""
+        a quarter of the time that a small model takes for a token; and that is over soon enough."""
         if asking is not self._asking:
             self._asking = asking
             callback = self._abort_callback if asking else self._never_aborts
