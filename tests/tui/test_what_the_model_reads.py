@@ -85,7 +85,7 @@ async def test_how_much_had_to_be_read_is_told_after_an_answer(tmp_path: Path) -
     )
     async with app_with(tmp_path, engine).run_test(size=(120, 24)) as pilot:
         await say(pilot, "a")
-        await sees(pilot, "63 of 473 tokens read")
+        await sees(pilot, "63/473 tokens read")
 
 
 async def test_an_answer_that_became_too_long_says_so(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ class ChatScreen(Screen[None]):
             await self._transcript.finish_turn(answer, event.entry, event.note)
         await self._transcript.mark_seen_from(event.seen_from)
         if event.prompt_tokens:
-            self._status.tell(read=f"{event.read_tokens} of {event.prompt_tokens} tokens read")
+            self._status.tell(read=f"{event.read_tokens}/{event.prompt_tokens} tokens read")
 
     @on(events.AnswerFailed)
     async def _answer_failed(self, event: events.AnswerFailed) -> None:
