@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from assistant.agents.generation import Agent, ChatMessage, Completion, FinishReason
+from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, FinishReason, Form, ModelTraits
 from assistant.memory.bank import MemoryBank
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.composer import Composer
@@ -44,6 +44,7 @@ class Recited:
 
     name = "none"
     dimensions = 1
+    traits: Mapping[Agent, ModelTraits] = dict.fromkeys(Agent, USUAL_TRAITS)
 
     def __init__(self) -> None:
         self._lines: dict[Agent, Iterator[str]] = {
@@ -65,7 +66,7 @@ class Recited:
         agent: Agent,
         prompt: Sequence[ChatMessage],
         *,
-        grammar: str | None = None,
+        form: Form | None = None,
         max_tokens: int = 256,
         temperature: float = 0.0,
         on_text: Callable[[str], None] | None = None,

@@ -6,6 +6,8 @@ import argparse
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ from assistant.commands.arguments import EPILOG, build_parser
 from assistant.conversation.locomo import read_locomo
 from assistant.tui.screens.help import _KEYS
 
+DRAW = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, "docs")
+import make_screenshot
+asyncio.run(asyncio.wait_for(make_screenshot.draw(Path(sys.argv[1])), 60))
+"""
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -78,3 +87,9 @@ def test_the_example_of_a_recorded_conversation_can_be_imported(tmp_path: Path) 
         "I adopted a dog, Buddy.",
         "Look at mine! (shares a picture: a photo of a brown dog)",
     ]
+
+
+def test_the_picture_in_the_readme_can_be_drawn_again(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / "chat.svg")], check=True, cwd=ROOT, timeout=120)
+    drawn = (tmp_path / "chat.svg").read_text(encoding="utf-8")
+    assert "two&#160;dogs&#160;named&#160;Buddy&#160;and&#160;Scout" in drawn
