@@ -22,6 +22,7 @@ from assistant.llm.files.gguf_header import Header, Kind, read_header
 from assistant.llm.files.installed import InstalledModels
 from assistant.llm.files.manifest import Adapter, Model, ModelFile, ServerModel, models_folder, sha256_of
 from assistant.llm.files.resources import available_memory
+from assistant.llm.protocol import USUAL_CONTEXT
 from assistant.llm.servers.address import ServerAddress, Structure
 
 BAR = 24
@@ -144,7 +145,7 @@ def _server(args: argparse.Namespace, agents: tuple[Agent, ...]) -> ServerModel:
         raise InputError("A server has adapters and thinking of its own.", "Set them there.")
     name = _checked_name(args.name or re.sub(r"[^\w.-]+", "-", args.model))
     url, key = args.source.rstrip("/"), args.key_variable or ""
-    address = ServerAddress(url, args.model, key, Structure(args.structure), args.context or 8192)
+    address = ServerAddress(url, args.model, key, Structure(args.structure), args.context or USUAL_CONTEXT)
     address.check()
     return ServerModel(name, address, agents=agents)
 

@@ -17,6 +17,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
+from assistant.llm.protocol import USUAL_CONTEXT
 from assistant.llm.sampling import Scores
 from assistant.llm.templates import CHATML, ChatTemplate, TemplateError
 
@@ -25,9 +26,6 @@ CHUNK = 512
 
 _SENTENCE_TOKENS = 256
 """The longest text that all-MiniLM-L6-v2 was trained on."""
-
-USUAL_CONTEXT = 8192
-"""How much is read at once unless more is asked for: the cache of all that newer models can read fills any memory."""
 
 _QUICK_SECONDS = 0.02
 """A token that takes no longer is waited for when it is to be stopped."""

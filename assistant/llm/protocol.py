@@ -110,6 +110,10 @@ class Vectors:
     vectors: list[str]
 
 
+USUAL_CONTEXT = 8192
+"""Tokens that are read at once unless others are asked for: a cache of all that newer models can read fills any memory.
+"""
+
 LOADING = 0
 """The id that stands for the loading of the model; requests count from 1."""
 

@@ -13,11 +13,9 @@ from typing import Any
 
 from assistant.errors import ModelFileError
 from assistant.llm.files.gguf_header import Header, cache_bytes
+from assistant.llm.protocol import USUAL_CONTEXT
 
 CATALOGUE = "catalogue.toml"
-USUAL_CONTEXT = 8192
-"""Tokens of a context in use: more would take more memory than the conversation gains by it."""
-
 _BESIDE_BYTES = 300_000_000
 """What the process needs beside weights and caches: buffers for computing, the sentence model, Python."""
 

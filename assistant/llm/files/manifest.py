@@ -17,6 +17,7 @@ from typing import Any
 import assistant
 from assistant.agents.generation import USUAL_TRAITS, Agent, ModelTraits
 from assistant.errors import ModelFileError
+from assistant.llm.protocol import USUAL_CONTEXT
 from assistant.llm.servers.address import ServerAddress, Structure
 
 MANIFEST = "manifest.toml"
@@ -196,7 +197,7 @@ def _address(entry: Mapping[str, Any]) -> ServerAddress:
         model=str(entry["model"]),
         key_variable=str(entry.get("key_variable", "")),
         structure=Structure(entry.get("structure", Structure.AUTO)),
-        context=int(entry.get("context", 8192)),
+        context=int(entry.get("context", USUAL_CONTEXT)),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from assistant.errors import EngineError
+from assistant.llm.protocol import USUAL_CONTEXT
 
 _LABEL = "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
 _ADDRESS = re.compile(
@@ -43,7 +44,7 @@ class ServerAddress:
     model: str
     key_variable: str = ""
     structure: Structure = Structure.AUTO
-    context: int = 8192
+    context: int = USUAL_CONTEXT
 
     @property
     def url(self) -> str:
