@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
+from assistant import log, settings
 from assistant.commands.output import OutputClosed
 from assistant.errors import InterruptedByUser, RecollectError
+from assistant.paths import Paths
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -47,7 +49,9 @@ def _run(arguments: Sequence[str] | None, open_models: OpenModels | None) -> int
     from assistant.commands.arguments import build_parser
 
     args = build_parser().parse_args(arguments)
-    return _RUN[args.command](args, open_models)
+    paths = Paths.default()
+    with log.kept(paths, settings.load(paths).log):
+        return _RUN[args.command](args, open_models)
 
 
 def _report(error: RecollectError) -> int:
@@ -71,7 +75,7 @@ def _ask(args: Namespace, open_models: OpenModels | None) -> None:
 
 
 def _memory(args: Namespace, open_models: OpenModels | None) -> None:
-    from assistant.commands import memory, opening
+    from assistant.commands import correcting, memory, opening, pausing
 
     commands = {
         "list": memory.list_,
@@ -85,11 +89,29 @@ def _memory(args: Namespace, open_models: OpenModels | None) -> None:
         "review": memory.review,
         "history": memory.history,
         "mode": memory.mode,
+        "timeline": memory.timeline,
+        "edit": correcting.edit,
+        "merge": correcting.merge,
+        "pin": correcting.pin,
+        "unpin": correcting.unpin,
+        "never-use": correcting.never_use,
+        "use-again": correcting.use_again,
+        "wrong": correcting.wrong,
+        "outdated": correcting.outdated,
+        "ask-again": correcting.ask_again,
+        "pause": pausing.pause,
+        "resume": pausing.resume,
     }
     if args.memory_command == "search":
         memory.search(args, open_models or opening.open_models)
     else:
         commands[args.memory_command](args)
+
+
+def _conversations(args: Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import conversations
+
+    conversations.run(args)
 
 
 def _import(args: Namespace, open_models: OpenModels | None) -> None:
@@ -118,11 +140,34 @@ def _models(args: Namespace, _: OpenModels | None) -> None:
     models.run(args)
 
 
+def _training(args: Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import training
+
+    commands = {"training": training.run_training, "runs": training.run_runs}
+    commands[args.command](args)
+
+
+def _settings(args: Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import settings as command
+
+    command.run(args)
+
+
+def _completion(args: Namespace, _: OpenModels | None) -> None:
+    from assistant.commands import completion
+
+    completion.run(args)
+
+
 _RUN: dict[str, Callable[[Namespace, OpenModels | None], int | None]] = {
     "chat": _chat,
     "ask": _ask,
     "memory": _memory,
+    "conversations": _conversations,
     "import": _import,
     "models": _models,
+    **dict.fromkeys(("training", "runs"), _training),
+    "settings": _settings,
+    "completion": _completion,
     **dict.fromkeys(("export", "backup", "restore", "encrypt", "decrypt", "doctor"), _keeping),
 }

@@ -15,6 +15,7 @@ from threading import Event
 
 from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, FinishReason, Form, ModelTraits
 from assistant.memory.bank import MemoryBank
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.composer import Composer
 
@@ -45,6 +46,7 @@ class Recited:
     name = "none"
     dimensions = 1
     traits: Mapping[Agent, ModelTraits] = dict.fromkeys(Agent, USUAL_TRAITS)
+    contexts: Mapping[Agent, int] = dict.fromkeys(Agent, 2048)
 
     def __init__(self) -> None:
         self._lines: dict[Agent, Iterator[str]] = {
@@ -84,7 +86,7 @@ async def draw(target: Path) -> None:
     """Has the conversation and saves the screen as it is at its end."""
     with tempfile.TemporaryDirectory() as folder:
         bank = MemoryBank.open(Path(folder) / "recollect.db")
-        app = RecollectApp(Recited, lambda _: bank)
+        app = RecollectApp(Recited, lambda _: bank, Paths(Path(folder)))
         async with app.run_test(size=SIZE) as pilot:
             for number, (message, _, _) in enumerate(CONVERSATION, 1):
                 app.screen.query_one(Composer).insert(message)

@@ -24,9 +24,10 @@ import assistant
 from assistant import cli
 from assistant.agents.generation import Agent, Completion, FinishReason, ModelTraits
 from assistant.commands import opening
+from assistant.commands.arguments import build_parser
 from assistant.commands.opening import Models
 from assistant.errors import EngineCrashed, ModelFileError
-from assistant.memory.bank import MemoryBank, MessageState
+from assistant.memory.bank import MemoryBank, MemoryKind, MessageState
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.paths import Paths
 from tests.conversation.recorded import sample, write
@@ -37,7 +38,10 @@ BUDDY = "User has a dog named Buddy."
 BOTH = "User has two dogs named Buddy and Scout."
 CRASH = EngineCrashed("The model process ended unexpectedly (signal 11).", "See engine.log.")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-MEMORY_KEYS = {"id", "text", "status", "observed_at", "source_message_id", "holds_from", "holds_until"}
+MEMORY_KEYS = {
+    "id", "text", "status", "observed_at", "source_message_id", "holds_from", "holds_until", "pinned", "never_use",
+}  # fmt: skip
+ROW_KEYS = MEMORY_KEYS | {"kind", "since", "origin", "last_used", "uses"}
 ROOT = Path(assistant.__file__).parent.parent
 
 
@@ -111,6 +115,8 @@ def test_the_version_is_printed():
         (["memory"], b"The following arguments are required: COMMAND."),
         (["memory", "show", "x"], b"Argument ID: invalid int value: 'x'."),
         (["memory", "search", "dog", "--limit", "0"], b"Argument --limit: it must be at least 1."),
+        (["memory", "list", "--kind", "pets"], b"Argument --kind: invalid choice: 'pets'"),
+        (["memory", "merge", "1", "2"], b"The following arguments are required: --text."),
         (["import"], b"The following arguments are required: FILE."),
         (["import", "x.json", "--format", "csv"], b"Argument --format: invalid choice: 'csv'"),
     ],
@@ -137,7 +143,7 @@ def test_the_chat_says_that_it_needs_a_terminal():
 def test_a_memory_is_added_listed_and_still_there_for_the_next_process():
     assert json.loads(recollect("memory", "add", BUDDY, "--json").stdout) == {"id": 1}
     [listed] = json.loads(recollect("memory", "list", "--json").stdout)
-    assert set(listed) == MEMORY_KEYS
+    assert set(listed) == ROW_KEYS
     assert (listed["id"], listed["text"], listed["status"], listed["source_message_id"]) == (1, BUDDY, "active", None)
 
 
@@ -298,6 +304,104 @@ def test_what_was_held_is_accepted_by_its_number(bank, capsys):
     assert run(capsys, "memory", "review") == (0, "", "There is nothing to review.\n")
     code, _, err = run(capsys, "memory", "accept", str(held.id))
     assert (code, "has been accepted or declined already" in err) == (2, True)
+
+
+def test_what_was_held_is_accepted_with_another_text(bank, capsys):
+    [held] = bank.apply([MemoryOperation(Action.ADD, None, BUDDY)], actor="manager", observed_at=NOW, held_for="unsure")
+    err = run(capsys, "memory", "accept", str(held.id), "--text", BOTH)[2]
+    assert err == f"remembered: {BOTH} (recollect memory undo 2)\n"
+    assert [memory.text for memory in bank.memories()] == [BOTH]
+
+
+def test_what_can_no_longer_be_done_says_so_and_its_message_is_read_again(bank, capsys):
+    message = bank.add_message(bank.new_conversation("").id, "user", "I adopted Bud\u200bdy.")
+    origin = {"actor": "manager", "observed_at": NOW, "source_message_id": message.id, "held_for": "unsure"}
+    [held] = bank.apply([MemoryOperation(Action.ADD, None, BUDDY)], **origin)
+    bank.add(BUDDY)
+    out = run(capsys, "memory", "review")[1].splitlines()
+    assert out[1:] == [
+        "       message: I adopted Bud⟨U+200B⟩dy.",
+        "       cannot be done any more: memory 1 already says this (recollect memory ask-again 1)",
+        "       nobody can see: U+200B ZERO WIDTH SPACE",
+    ]
+    [shown] = json.loads(run(capsys, "memory", "review", "--json")[1])
+    assert (shown["stale"], shown["message"]) == ("memory 1 already says this", "I adopted Bud\u200bdy.")
+    assert shown["hidden"] == [{"position": 13, "code_point": 0x200B, "name": "ZERO WIDTH SPACE"}]
+    assert run(capsys, "memory", "ask-again", str(held.id)) == (
+        0,
+        "",
+        "Operation 1 is settled, and its message is read again when there is time.\n",
+    )
+    assert bank.pending_jobs() == 1
+    assert run(capsys, "memory", "review") == (0, "", "There is nothing to review.\n")
+
+
+def test_memories_are_listed_by_what_they_speak_of(bank, capsys):
+    for text in ("User likes tea.", "User lives in Oslo.", "User's sister likes coffee."):
+        bank.add(text, observed_at=NOW)
+    bank.pin(1)
+    bank.never_use(2)
+    assert run(capsys, "memory", "list")[1].splitlines() == [
+        "    1  2026-03-01  preference  User likes tea.  (pinned)",
+        "    2  2026-03-01  you         User lives in Oslo.  (never used)",
+        "    3  2026-03-01  person      User's sister likes coffee.",
+    ]
+    [person] = json.loads(run(capsys, "memory", "list", "--kind", "person", "--json")[1])
+    assert (person["id"], person["kind"], person["origin"], person["uses"]) == (3, "person", "written", 0)
+    assert run(capsys, "memory", "list", "--kind", "plan") == (0, "", "Nothing of that kind is remembered.\n")
+    actions = build_parser().parse_args
+    assert [actions(["memory", "list", "--kind", kind]).kind for kind in MemoryKind] == list(MemoryKind)
+
+
+def test_a_memory_is_edited_merged_and_ended_by_its_number(bank, capsys, monkeypatch):
+    for text in ("User has a dog, Budy.", "User has a dog, Scout.", "User likes tea.", "User likes coffee."):
+        bank.add(text)
+    feed(monkeypatch, BUDDY.encode())
+    edited = json.loads(run(capsys, "memory", "edit", "1", "--json")[1])
+    assert (edited["operation"], edited["text"], edited["text_before"]) == ("UPDATE", BUDDY, "User has a dog, Budy.")
+    err = run(capsys, "memory", "merge", "1", "2", "--text", BOTH)[2]
+    assert err == f"merged into memory 1: {BOTH} (recollect memory undo 6)\n"
+    assert run(capsys, "memory", "wrong", "3")[2].startswith("no longer remembered: User likes tea.")
+    assert run(capsys, "memory", "outdated", "4")[2].startswith("no longer remembered: User likes coffee.")
+    assert [memory.text for memory in bank.memories()] == [BOTH]
+    run(capsys, "memory", "undo", "6")
+    assert [memory.text for memory in bank.memories()] == [BUDDY, "User has a dog, Scout."]
+    merged = json.loads(run(capsys, "memory", "merge", "2", "1", "--text", BOTH, "--json")[1])
+    assert [(o["operation"], o["memory_id"]) for o in merged] == [("DELETE", 1), ("UPDATE", 2)]
+    assert run(capsys, "memory", "edit", "2", BOTH) == (
+        2,
+        "",
+        "recollect: Nothing was changed: memory 2 already says this.\n",
+    )
+
+
+def test_marks_are_set_and_taken_off_by_number(bank, capsys):
+    bank.add(BUDDY)
+    assert run(capsys, "memory", "pin", "1")[2] == (
+        "Memory 1 is pinned: it is always on offer, and no model changes it.\n"
+    )
+    assert bank.memory(1).pinned
+    assert json.loads(run(capsys, "memory", "unpin", "1", "--json")[1])["pinned"] is False
+    assert run(capsys, "memory", "never-use", "1")[2] == (
+        "Memory 1 is never used in answers (recollect memory use-again 1).\n"
+    )
+    assert bank.memory(1).never_use
+    assert run(capsys, "memory", "use-again", "1")[2] == "Memory 1 may be used.\n"
+    assert not bank.memory(1).never_use
+    assert run(capsys, "memory", "pin", "7")[0] == 3
+
+
+def test_the_timeline_shows_what_was_changed_newest_first(bank, capsys):
+    assert run(capsys, "memory", "timeline") == (0, "", "Nothing was changed yet.\n")
+    bank.add(BUDDY)
+    bank.edit(1, BOTH)
+    newest, oldest = run(capsys, "memory", "timeline")[1].splitlines()
+    assert newest.endswith(f"updated: {BUDDY} → {BOTH} (recollect memory undo 2)")
+    assert oldest.endswith(f"remembered: {BUDDY} (recollect memory undo 1)")
+    [only] = json.loads(run(capsys, "memory", "timeline", "--before", "2", "--json")[1])
+    assert (only["id"], only["operation"]) == (1, "ADD")
+    assert run(capsys, "memory", "timeline", "--before", "1")[2] == "Nothing was changed before that.\n"
+    assert len(run(capsys, "memory", "timeline", "--limit", "1")[1].splitlines()) == 1
 
 
 def test_what_was_held_is_declined_by_its_number(bank, capsys):

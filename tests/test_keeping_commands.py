@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_what_was_known_at_a_date_and_all_that_a_memory_ever_said(
     _, out, _ = run(capsys, "memory", "list", "--as-of", since.isoformat(), "--json")
     assert [memory["text"] for memory in json.loads(out)] == [BUDDY]
     _, out, _ = run(capsys, "memory", "list", "--as-of", f"{later:%Y-%m-%d}")
-    assert out == f"    1  2026-03-01  {BOTH}\n"
+    assert out == f"    1  2026-03-01  you         {BOTH}\n"
     _, out, _ = run(capsys, "memory", "history", "1", "--json")
     assert [(row["text"], row["version"], row["operation_id"]) for row in json.loads(out)] == [
         (BUDDY, 1, 1),
@@ -169,8 +170,15 @@ def test_a_backup_is_made_and_named(bank: MemoryBank, data: Path, capsys: pytest
 
 
 def test_the_doctor_finds_a_whole_bank_whole(bank: MemoryBank, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "doctor") == (0, "", "The bank is whole.\n")
-    assert run(capsys, "doctor", "--json") == (0, "[]\n", "")
+    code, out, note = run(capsys, "doctor")
+    assert code == 0
+    assert re.search(r"^✓ bank +The bank is whole \(0\.\d MB\)\.$", out, re.MULTILINE)
+    assert note.startswith("Nothing is wrong; ")
+    code, out, _ = run(capsys, "doctor", "--json")
+    assert code == 0
+    [found] = [row for row in json.loads(out) if row["name"] == "bank"]
+    assert (set(found), found["status"], found["hint"]) == ({"name", "status", "message", "hint"}, "good", "")
+    assert [row["status"] for row in json.loads(out) if row["status"] == "problem"] == []
 
 
 def test_the_doctor_mends_an_index_when_asked_to(
@@ -182,12 +190,24 @@ def test_the_doctor_mends_an_index_when_asked_to(
     connection.close()
     code, out, note = run(capsys, "doctor")
     assert code == 4
-    assert out == (
-        "text index: the index memory_text does not agree with its texts (`recollect doctor --rebuild` mends it)\n"
-        "text index: the index memory_meaning does not agree with its texts (`recollect doctor --rebuild` mends it)\n"
-    )
+    for table in ("memory_text", "memory_meaning"):
+        assert (
+            f"✗ bank                the index {table} does not agree with its texts\n"
+            "                      `recollect doctor --rebuild` mends it.\n"
+        ) in out
     assert "is not whole" in note
-    assert run(capsys, "doctor", "--rebuild") == (0, "", "The bank is whole.\n")
+    found = json.loads(run(capsys, "doctor", "--json")[1])
+    assert next(row for row in found if row["name"] == "bank") == {
+        "name": "bank",
+        "status": "problem",
+        "message": "the index memory_text does not agree with its texts",
+        "hint": "`recollect doctor --rebuild` mends it.",
+        "ailment": "text index",
+        "what": "the index memory_text does not agree with its texts",
+        "mendable": True,
+    }
+    code, out, _ = run(capsys, "doctor", "--rebuild")
+    assert (code, "The bank is whole" in out) == (0, True)
     assert [hit.memory and hit.memory.id for hit in bank.search("dogs")] == [1]
 
 
@@ -202,7 +222,7 @@ def test_the_doctor_names_a_backup_for_a_damaged_file_and_leaves_the_file_alone(
     path.write_bytes(content)
     code, out, _ = run(capsys, "doctor", "--rebuild")
     assert code == 4
-    assert f"(`recollect restore` puts {backup} in its place)" in out
+    assert f" `recollect restore` puts {backup} in its place.\n" in out
     assert path.read_bytes() == content
     code, _, note = run(capsys, "restore")
     assert code == 0
@@ -222,7 +242,7 @@ def test_a_doctor_that_is_killed_by_what_it_finds_says_so(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     code, out, _ = run(capsys, "doctor")
     assert code == 4
-    assert out.startswith("file: the check ended with status -11 (")
+    assert "✗ bank                the check ended with status -11\n" in out
 
 
 def test_a_backup_is_put_in_the_place_of_a_bank_that_is_whole_and_nobody_has_open(
@@ -262,7 +282,8 @@ def test_a_backup_that_is_not_whole_replaces_nothing(
 
 
 def test_the_doctor_needs_a_bank(capsys: pytest.CaptureFixture[str], data: Path) -> None:
-    code, _, note = run(capsys, "doctor")
+    code, out, note = run(capsys, "doctor")
+    assert "! bank                There is no bank at" in out
     assert (code, note) == (
         2,
         f"recollect: There is no bank at {data / 'recollect.db'}.\n  It comes with the first message.\n",
@@ -293,8 +314,9 @@ def test_an_encrypted_bank_opens_by_its_passphrase_for_every_command(
     with_passphrase(monkeypatch, "", "wrong")
     assert run(capsys, "memory", "list")[2].startswith(f"recollect: This passphrase does not open {data}")
     with_passphrase(monkeypatch, "", "correct horse")
-    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  {BOTH}\n"
-    assert run(capsys, "doctor") == (0, "", "The bank is whole.\n")
+    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  you         {BOTH}\n"
+    code, out, _ = run(capsys, "doctor")
+    assert (code, "encrypted)." in out) == (0, True)
     assert run(capsys, "backup")[0] == 0
     with_passphrase(monkeypatch, "battery staple\n", "correct horse")
     assert run(capsys, "encrypt")[0] == 0
@@ -324,5 +346,5 @@ def test_a_passphrase_is_asked_for_three_times_in_a_terminal(
     answers = iter(["wrong", "worse", "correct horse", "wrong", "wrong", "wrong"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(answers))
-    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  {BOTH}\n"
+    assert run(capsys, "memory", "list")[1] == f"    1  2026-03-01  you         {BOTH}\n"
     assert run(capsys, "memory", "list")[0] == 4

@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from assistant import cli
-from assistant.commands import fetching
+from assistant.agents.generation import Completion, FinishReason
+from assistant.commands import fetching, opening
 from assistant.llm.files import download
 from assistant.llm.files.manifest import models_folder
+from assistant.llm.files.speeds import read_speeds
+from assistant.paths import Paths
 from tests.llm.families import GEMMA3, QWEN2, tiny_family
 from tests.llm.files.bad_server import BadServer
 from tests.llm.tiny_adapter import tiny_adapter
+from tests.scripted import ScriptedGenerator
+from tests.tui.driving import ScriptedEngine
 
 Run = Callable[..., tuple[int, str, str]]
 SHIPPED = models_folder() / "recollect-starter.gguf"
@@ -205,3 +210,44 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(
     assert code == 4
     assert err.startswith("recollect: The disk has 0.0 MB left, and the download needs ")
     assert server.asked("range") == [None]
+
+
+def test_the_speed_of_a_model_is_printed_and_kept_until_the_model_goes(
+    run: Run, data: Path, qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Engines(ScriptedEngine):
+        def __enter__(self) -> Engines:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+    done = Completion("so it went", FinishReason.LENGTH, prompt_tokens=200, completion_tokens=64)
+    script = ScriptedGenerator(default_answer=done, default_manager=done)
+    monkeypatch.setattr(opening, "start_engines", lambda paths: Engines(script))
+    run("add", str(qwen))
+    run("use", "tiny-qwen", "--agent", "answer")
+    code, out, err = run("speed")
+    assert code == 0
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["manager", "recollect-starter", "reads"],
+        ["answer", "tiny-qwen", "reads"],
+    ]
+    assert "Measuring tiny-qwen" in err
+    assert [(row["model"], row["agents"]) for row in json.loads(run("speed", "--json")[1])] == [
+        ("recollect-starter", ["manager"]),
+        ("tiny-qwen", ["answer"]),
+    ]
+    assert [each.model for each in read_speeds(Paths(data))] == ["recollect-starter", "tiny-qwen"]
+    run("remove", "tiny-qwen")
+    assert [each.model for each in read_speeds(Paths(data))] == ["recollect-starter"]
+
+
+@pytest.mark.slow
+def test_the_model_that_came_along_has_a_speed(run: Run) -> None:
+    code, out, _ = run("speed", "--json")
+    [row] = json.loads(out)
+    assert code == 0
+    assert (row["model"], row["agents"]) == ("recollect-starter", ["manager", "answer"])
+    assert row["speed"]["reading"] > 20
+    assert row["speed"]["writing"] > 5

@@ -36,6 +36,7 @@ class AnswerAgent:
         history: Sequence[ChatMessage] = (),
         on_text: Callable[[str], None] | None = None,
         cancel: threading.Event | None = None,
+        temperature: float = 0.0,
     ) -> Reply:
         """Answers `message`; `memories` get the short ids 1 to n in their order.
 
@@ -47,6 +48,7 @@ class AnswerAgent:
             answer_prompt(message, memories, history=history, trained=self.traits.trained),
             form=Form(answer_grammar(memories), answer_json(memories)),
             max_tokens=self.traits.answer_tokens,
+            temperature=temperature,
             on_text=_after_mark(on_text) if on_text is not None else None,
             cancel=cancel,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import assistant
 from assistant.errors import InputError
+from assistant.settings import SCHEMA
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction["_Parser"]
@@ -26,6 +27,7 @@ environment:
   RECOLLECT_DATA_DIR    the data folder
   RECOLLECT_PASSPHRASE  that of an encrypted bank, which is asked for otherwise
   RECOLLECT_MODEL       another model file (GGUF) than the one that came with Recollect
+  RECOLLECT_THEME, ...  what `recollect settings` lists, which goes before its file
 
 exit codes:
   0    done
@@ -56,9 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_ask(commands)
     _add_memory(commands)
+    _add_conversations(commands)
     _add_import(commands)
     _add_keeping(commands)
     _add_models(commands)
+    _add_training(commands)
+    _add_settings(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -84,6 +90,9 @@ def _add_memory(commands: _Commands) -> None:
     listing = _add(actions, "list", "list what is remembered")
     listing.add_argument("--all", action="store_true", help="also what no longer counts")
     listing.add_argument(
+        "--kind", choices=["person", "preference", "plan", "event", "you", "other"], help="what speaks of that"
+    )
+    listing.add_argument(
         "--as-of", type=_evening, metavar="DATE", help="what was remembered then (2026-11-27 or with a time)"
     )
     history = _add(actions, "history", "show all that a memory ever said")
@@ -92,6 +101,8 @@ def _add_memory(commands: _Commands) -> None:
     mode.add_argument(
         "mode", nargs="?", choices=["automatic", "ask", "off"], metavar="MODE", help="automatic, ask or off"
     )
+    _add(actions, "pause", "remember nothing until `resume`; what is said meanwhile is never read")
+    _add(actions, "resume", "end the pause")
     show = _add(actions, "show", "show a memory, where it came from and what was done to it")
     show.add_argument("id", type=int, metavar="ID")
     search = _add(actions, "search", "find memories")
@@ -119,12 +130,60 @@ def _add_memory(commands: _Commands) -> None:
     for name, what in (
         ("accept", "carry out an operation that was held for review"),
         ("decline", "settle an operation that was held for review without carrying it out"),
+        ("ask-again", "settle an operation that was held for review, and have its message read again"),
     ):
         settle = _add(actions, name, what)
         settle.add_argument("operation", type=int, metavar="OPERATION", help="its number, as `review` shows it")
+        if name == "accept":
+            settle.add_argument("--text", metavar="TEXT", help='with this text in place of its own; "-" reads it')
+    _add_correcting(actions)
     review = _add(actions, "review", "show replies and operations that were not carried out, with the reasons")
     review.add_argument("--all", action="store_true", help="the whole journal")
     review.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
+
+
+def _add_correcting(actions: _Commands) -> None:
+    edit = _add(actions, "edit", "make a memory say something else")
+    edit.add_argument("id", type=int, metavar="ID")
+    edit.add_argument("text", nargs="?", metavar="TEXT", help='the text; "-" or nothing reads standard input')
+    merge = _add(actions, "merge", "make several memories one, the first")
+    merge.add_argument("ids", type=int, nargs="+", metavar="ID")
+    merge.add_argument("--text", required=True, metavar="TEXT", help='what it says; "-" reads standard input')
+    for name, what in (
+        ("pin", "have a memory always on offer, and no model change it"),
+        ("unpin", "treat a memory as any other again"),
+        ("never-use", "keep a memory from being used in answers; it stays known"),
+        ("use-again", "let a memory be used in answers again"),
+        ("wrong", "forget a memory that is wrong, so that it does not come back"),
+        ("outdated", "end a memory that holds no longer"),
+    ):
+        _add(actions, name, what).add_argument("id", type=int, metavar="ID")
+    timeline = _add(actions, "timeline", "show what was changed, newest first")
+    timeline.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
+    timeline.add_argument("--before", type=int, metavar="OPERATION", help="what was changed before that one")
+
+
+def _add_conversations(commands: _Commands) -> None:
+    conversations = _add(commands, "conversations", "see, search, write out and remove what was said")
+    actions = conversations.add_subparsers(title="commands", metavar="COMMAND", dest="conversations_command")
+    conversations.set_defaults(command="conversations", conversations_command="list", limit=50)
+    listing = _add(actions, "list", "list the conversations, the one last written in first")
+    listing.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
+    search = _add(actions, "search", "find conversations by their words, of which the last may be half of one")
+    search.add_argument("text", metavar="TEXT")
+    search.add_argument("--limit", type=_count, default=20, metavar="N", help="at most so many (20)")
+    rename = _add(actions, "rename", "give a conversation another title")
+    remove = _add(actions, "remove", "remove a conversation for good")
+    export = _add(actions, "export", "write a conversation as Markdown")
+    named = [rename, remove, export, _add(actions, "show", "print a conversation")]
+    named.append(_add(actions, "exclude", "learn nothing from a conversation"))
+    named.append(_add(actions, "include", "learn from a conversation again"))
+    for action in named:
+        action.add_argument("id", type=int, metavar="ID")
+    rename.add_argument("title", metavar="TITLE")
+    remove.add_argument("--with-memories", action="store_true", help="also what is remembered of it alone")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where to (standard output)")
 
 
 def _add_import(commands: _Commands) -> None:
@@ -157,7 +216,7 @@ def _add_keeping(commands: _Commands) -> None:
     encrypt.set_defaults(command="encrypt")
     decrypt = _add(commands, "decrypt", "make the bank a plain file again")
     decrypt.set_defaults(command="decrypt")
-    doctor = _add(commands, "doctor", "check the bank, and mend what can be made anew")
+    doctor = _add(commands, "doctor", "check that all is there and whole, and mend what can be made anew")
     doctor.add_argument("--rebuild", action="store_true", help="make the indexes anew and drop broken vectors")
     doctor.set_defaults(command="doctor")
 
@@ -193,8 +252,64 @@ def _add_models(commands: _Commands) -> None:
     )
     remove = _add(actions, "remove", "take a model off the list, and delete what was downloaded")
     remove.add_argument("name", metavar="NAME")
+    _add(actions, "speed", "measure how fast the models that are in use read and write here")
     verify = _add(actions, "verify", "read model files whole and compare their checksums")
     verify.add_argument("name", nargs="?", metavar="NAME", help="one of them (all)")
+
+
+def _add_training(commands: _Commands) -> None:
+    training = _add(commands, "training", "see what models may learn from, and what is taken out of it")
+    training.set_defaults(command="training")
+    actions = training.add_subparsers(title="commands", metavar="COMMAND", dest="training_command")
+    _add(actions, "data", "list the conversations, what there is to learn from each, or why not")
+    preview = _add(actions, "preview", "print a conversation with what is taken out of it in brackets")
+    preview.add_argument("id", type=int, metavar="ID")
+    words = _add(actions, "words", "list or change the words and names that are always taken out")
+    words.add_argument("--hide", action="append", default=[], metavar="WORD", help="take this one out; may be repeated")
+    words.add_argument("--show", action="append", default=[], metavar="WORD", help="leave this one in again")
+    runs = _add(commands, "runs", "train, measure, and use what came of it")
+    runs.set_defaults(command="runs")
+    actions = runs.add_subparsers(title="commands", metavar="COMMAND", dest="runs_command")
+    _add(actions, "list", "list the runs, the one begun last first")
+    start = _add(actions, "start", "begin a run, which goes on by itself")
+    start.add_argument("kind", choices=["starter", "lives"], metavar="WHAT", help="starter (train) or lives (measure)")
+    start.add_argument("--seed", type=int, default=0, metavar="N", help="(0)")
+    start.add_argument("--size", type=_count, metavar="N", help="steps to train, or lives to measure on")
+    start.add_argument("--threads", type=_count, metavar="N", help="(one fewer than there are cores)")
+    start.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the schedule")
+    adopt = _add(actions, "adopt", "use the model that a run has made")
+    adopt.add_argument("--yes", action="store_true", help="do not ask, even if it is not known to be better")
+    for action in (
+        _add(actions, "show", "show how a run stands, and its numbers"),
+        _add(actions, "stop", "end a run in order; once more ends it at once"),
+        _add(actions, "resume", "go on with a run that was stopped or failed"),
+        adopt,
+    ):
+        action.add_argument("name", metavar="NAME")
+    _add(actions, "roll-back", "use what was used before the last adoption")
+
+
+def _add_settings(commands: _Commands) -> None:
+    settings = _add(commands, "settings", "see and change settings")
+    settings.set_defaults(command="settings", settings_command="list")
+    actions = settings.add_subparsers(title="commands", metavar="COMMAND", dest="settings_command")
+    _add(actions, "list", "list the settings, their values, and who set them")
+    get = _add(actions, "get", "print one value")
+    get.add_argument("name", choices=[setting.name for setting in SCHEMA], metavar="NAME")
+    set_ = actions.add_parser("set", help="set one", description="Set one.")
+    names = set_.add_subparsers(title="settings", metavar="NAME", dest="name", required=True)
+    for setting in SCHEMA:
+        named = _add(names, setting.name, setting.description)
+        named.add_argument("value", choices=setting.choices or None, metavar="VALUE", help=setting.allowed)
+    reset = _add(actions, "reset", "let the default count again")
+    reset.add_argument("name", choices=[setting.name for setting in SCHEMA], metavar="NAME")
+    _add(actions, "path", "print where the file is")
+
+
+def _add_completion(commands: _Commands) -> None:
+    completion = _add(commands, "completion", "print a script that lets a shell complete commands")
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], metavar="SHELL", help="bash, zsh or fish")
+    completion.set_defaults(command="completion")
 
 
 def _day(text: str) -> date:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from typing import TYPE_CHECKING
 
+from assistant import log, settings
 from assistant.commands.passphrases import key_of
 from assistant.errors import InputError
 from assistant.paths import Paths
@@ -21,10 +23,12 @@ def run() -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("The chat needs a terminal.", "Use `recollect ask` where there is none.")
     gc.disable()  # Until the first paint: to look through all that is imported takes a twentieth of the start.
+    from assistant.commands.shelf import Shelf
     from assistant.tui.app import RecollectApp
 
     paths = Paths.default()
     paths.create()
+    chosen = settings.load(paths)
     key = key_of(paths)  # Asked for while there is still a plain terminal to ask on.
 
     def make_engine() -> Engines:
@@ -35,8 +39,18 @@ def run() -> int:
     def open_bank(engine: ChatEngine | None) -> MemoryBank:
         from assistant.memory.bank import MemoryBank
 
-        return MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
+        begun = time.monotonic()
+        bank = MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
+        log.event("the bank is open", seconds=time.monotonic() - begun, encrypted=key is not None)
+        return bank
 
-    app = RecollectApp(make_engine, open_bank)
-    app.run()
+    app = RecollectApp(make_engine, open_bank, paths, Shelf(paths))
+    app.theme = f"recollect-{settings.looks(chosen.theme)}"
+    with log.kept(paths, chosen.log):
+        try:
+            app.run()
+        finally:
+            if app._exception is not None:  # Textual shows it and returns; there is no other way to ask for it.
+                log.failure("the chat broke", app._exception)
+            log.event("the chat was closed", code=app.return_code)
     return app.return_code or 0

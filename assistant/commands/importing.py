@@ -5,36 +5,21 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from datetime import datetime
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, cancel_on_interrupt, data_folder, open_bank
 from assistant.commands.showing import memory_json, operation_json, operation_line
-from assistant.conversation.chatgpt import read_chatgpt
-from assistant.conversation.claude import read_claude
-from assistant.conversation.importing import Importer, ImportProgress
+from assistant.conversation.bringing_in import Format, add_listed, read, replay
+from assistant.conversation.importing import ImportProgress
 from assistant.conversation.locomo import choose, read_locomo
-from assistant.conversation.plain import read_plain
-from assistant.conversation.queue import ManagerQueue
 from assistant.conversation.recordings import RecordedConversation, read_utf8
 from assistant.errors import InputError, InterruptedByUser
 from assistant.memory import transfer
-from assistant.memory.bank import MemoryBank, Operation
-from assistant.memory.operations import Action, MemoryOperation, OperationStatus
-from assistant.memory.transfer import Listed
+from assistant.memory.operations import OperationStatus
 
 BAR = 16
-ASKED_ABOUT = "it comes from an imported file"
-READERS: dict[str, Callable[[Path], list[RecordedConversation]]] = {
-    "chatgpt": read_chatgpt,
-    "claude": read_claude,
-    "text": read_plain,
-}
-"""Files of which nothing is remembered without being asked about."""
 
 
 def run(args: argparse.Namespace, open_models: OpenModels) -> None:
@@ -46,14 +31,14 @@ def run(args: argparse.Namespace, open_models: OpenModels) -> None:
             _add_listed(args)
         case "locomo":
             recorded = choose(read_locomo(args.file), args.conversation, args.speaker)
-            _replay(args, [recorded], args.speaker or recorded.speakers, "", open_models)
+            _replay(args, [recorded], args.speaker or recorded.speakers, open_models)
         case _:
-            found = READERS[args.format](args.file)
+            found = read(args.file, Format(args.format))
             wanted = [c for c in found if args.conversation in (None, c.name)]
             if not wanted:
                 names = ", ".join(repr(c.name) for c in found)
                 raise InputError(f"The file holds no conversation {args.conversation!r}.", f"It holds {names}.")
-            _replay(args, wanted, (), ASKED_ABOUT, open_models)
+            _replay(args, wanted, (), open_models)
 
 
 def _restore(args: argparse.Namespace) -> None:
@@ -76,9 +61,9 @@ def _restore(args: argparse.Namespace) -> None:
 
 def _add_listed(args: argparse.Namespace) -> None:
     """Remembers each item of a list as it stands; what is known already, or was forgotten, is passed over."""
-    items = transfer.listed(read_utf8(args.file))
+    text = read_utf8(args.file)
     with open_bank(data_folder()) as bank:
-        done = [_add_item(bank, item) for item in items]
+        done = add_listed(bank, text)
         added = [bank.memory(o.memory_id) for o in done if o.status is OperationStatus.APPLIED and o.memory_id]
     passed = [operation for operation in done if operation.status is not OperationStatus.APPLIED]
     if args.json:
@@ -87,41 +72,30 @@ def _add_listed(args: argparse.Namespace) -> None:
         return
     for operation in passed:
         output.print_note(operation_line(operation))
-    output.print_data(f"{len(added)} of {len(items)} items are remembered now that were not before.")
-
-
-def _add_item(bank: MemoryBank, item: Listed) -> Operation:
-    """What becomes of an item, which may come from an old list: the rules for proposals hold for it."""
-    proposal = MemoryOperation(Action.ADD, None, item.text)
-    [done] = bank.apply([proposal], actor="import", observed_at=item.observed_at or datetime.now().astimezone())
-    return done
+    output.print_data(f"{len(added)} of {len(done)} items are remembered now that were not before.")
 
 
 def _replay(
     args: argparse.Namespace,
     conversations: Sequence[RecordedConversation],
     speakers: Sequence[str],
-    ask_about: str,
     open_models: OpenModels,
 ) -> None:
     paths = data_folder()
     show = output.progress_line()
-    done = ImportProgress(0, 0, 0, 0.0)
-    ahead = sum(len(recorded.turns) for recorded in conversations)
     with open_bank(paths) as bank, open_models(paths) as models:
         bank.back_up_if_due()
         bank.embedder = models.embedder
         models.wait_until_ready()
-        queue = ManagerQueue(bank, models.manager(), ask_about=ask_about)
         with cancel_on_interrupt() as cancel:
-            for recorded in conversations:
-                ahead -= len(recorded.turns)
-                rest = replace(done, total=done.total + ahead)
-                importer = Importer(bank, queue, recorded, speakers)
-                done += importer.run(partial(_show, show, rest), cancel)
-                if cancel.is_set():
-                    break
-    done = replace(done, total=done.total + ahead)
+            done = replay(
+                bank,
+                models.manager(),
+                conversations,
+                speakers,
+                on_progress=lambda now: show(_bar(now), False),
+                cancel=cancel,
+            )
     show(_bar(done), True)
     name = conversations[0].name if len(conversations) == 1 else f"{len(conversations)} conversations"
     _print_summary(args.json, name, done)
@@ -130,10 +104,6 @@ def _replay(
             f"The import was stopped after {done.turns} of {done.total} turns.",
             "The same command goes on from there.",
         )
-
-
-def _show(show: Callable[[str, bool], None], rest: ImportProgress, now: ImportProgress) -> None:
-    show(_bar(rest + now), False)
 
 
 def _bar(progress: ImportProgress) -> str:

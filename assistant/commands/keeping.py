@@ -1,23 +1,23 @@
-"""Taking the bank along, keeping copies, locking it and seeing that it is whole: `recollect export`, `backup`, …"""
+"""Taking the bank along, keeping copies, locking it, and seeing that all is well: `recollect export`, `backup`, …"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from assistant import health, log
 from assistant.commands import output
 from assistant.commands.opening import data_folder, open_bank
 from assistant.commands.passphrases import key_of, new_passphrase
-from assistant.errors import DatabaseDamaged, InputError, NotWritable
-from assistant.memory import backups, checking, sealing, transfer
+from assistant.errors import DatabaseDamaged, InputError, ModelFileError, NotWritable
+from assistant.findings import Finding, Part, Status
+from assistant.memory import backups, sealing, transfer
 from assistant.memory.bank import MemoryBank
-from assistant.memory.database import Database
 from assistant.memory.encryption import Key, is_encrypted
 from assistant.paths import Paths
+
+_MARKS = {Status.GOOD: "✓", Status.WARNING: "!", Status.PROBLEM: "✗"}
 
 
 def export(args: argparse.Namespace) -> None:
@@ -73,6 +73,7 @@ def restore(args: argparse.Namespace) -> None:
     if backup is None:
         raise InputError(f"There is no backup in {backups.folder_of(paths.database)}.")
     aside = backups.restore(paths.database, backup, key_of(paths, backup))
+    log.event("a backup was put in the place of the bank", replaced=aside is not None)
     if args.json:
         output.print_json({"restored": str(backup), "replaced": str(aside) if aside is not None else None})
         return
@@ -87,6 +88,7 @@ def encrypt(args: argparse.Namespace) -> None:
     before = key_of(paths)
     MemoryBank.open(paths, key=before).close()  # An empty one, if there was none.
     sealing.change_key(paths.database, before, Key.new(new_passphrase()))
+    log.event("the bank was encrypted", again=before is not None)
     _tell_of_encryption(args, paths)
 
 
@@ -97,6 +99,7 @@ def decrypt(args: argparse.Namespace) -> None:
     if before is None:
         raise InputError("The bank is not encrypted.")
     sealing.change_key(paths.database, before, None)
+    log.event("the bank was decrypted")
     _tell_of_encryption(args, paths)
 
 
@@ -109,59 +112,43 @@ def _tell_of_encryption(args: argparse.Namespace, paths: Paths) -> None:
 
 
 def doctor(args: argparse.Namespace) -> None:
-    """Prints what is wrong with the bank, mends it if asked to, and fails if something wrong is left."""
+    """Prints how everything stands, mends the bank if asked to, and fails if something is wrong."""
     paths = Paths.default()
-    if not paths.database.exists():
-        raise InputError(f"There is no bank at {paths.database}.", "It comes with the first message.")
-    findings = _asked_of_a_child(paths, args.rebuild)
+    findings = health.check(paths, key_of(paths), rebuild=args.rebuild)
     if args.json:
-        output.print_json(findings)
+        output.print_json([_finding_json(finding) for finding in findings])
     else:
         for finding in findings:
-            how = "`recollect doctor --rebuild` mends it" if finding["mendable"] else _where_backups_are(paths)
-            output.print_data(f"{finding['ailment']}: {finding['what']} ({how})")
-        if not findings:
-            output.print_note("The bank is whole.")
-    if findings:
-        raise DatabaseDamaged(f"The bank at {paths.database} is not whole.", "What is wrong stands above.")
+            mark, hint = _MARKS[finding.status], f"\n{'':22}{finding.hint}" if finding.hint else ""
+            output.print_data(f"{mark} {finding.name:18}  {finding.message}{hint}")
+    _fail_if_wrong(paths, findings)
+    if not args.json:
+        warnings = sum(finding.status is Status.WARNING for finding in findings)
+        told = {0: "All is well.", 1: "Nothing is wrong; one thing is worth a look (!)."}
+        output.print_note(told.get(warnings, f"Nothing is wrong; {warnings} things are worth a look (!)."))
 
 
-def _where_backups_are(paths: Paths) -> str:
-    newest = next(iter(backups.all_of(paths.database)), None)
-    if newest is None:
-        return "there is no backup to put in its place"
-    return f"`recollect restore` puts {newest} in its place"
+def _finding_json(finding: Finding) -> dict[str, object]:
+    row: dict[str, object] = {
+        "name": finding.name,
+        "status": finding.status,
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+    if finding.ailment:
+        row |= {"ailment": finding.ailment, "what": finding.message, "mendable": finding.mendable}
+    return row
 
 
-def _asked_of_a_child(paths: Paths, rebuild: bool) -> list[dict[str, object]]:
-    """What a process of its own finds: what is broken may crash SQLite."""
-    key = key_of(paths)
-    command = [sys.executable, "-m", "assistant.commands.keeping", str(paths.database)]
-    command += ["rebuild"] if rebuild else []
-    # Not as an argument: those can be read by everybody.
-    handed = json.dumps({"key": key.key.hex(), "salt": key.salt.hex()} if key is not None else None)
-    done = subprocess.run(command, input=handed, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        why = lines[-1] if lines else f"the check ended with status {done.returncode}"
-        return [{"ailment": checking.Ailment.FILE, "what": why, "mendable": False}]
-    found: list[dict[str, object]] = json.loads(done.stdout)
-    return found
-
-
-def _check(path: Path, rebuild: bool, handed: dict[str, str] | None) -> list[dict[str, object]]:
-    key = Key(*map(bytes.fromhex, (handed["key"], handed["salt"]))) if handed is not None else None
-    database = Database(path, key=key)
-    try:
-        if rebuild and all(finding.mendable for finding in checking.check(database)):
-            checking.mend(database)
-        return [
-            {"ailment": finding.ailment, "what": finding.what, "mendable": finding.mendable}
-            for finding in checking.check(database)
-        ]
-    finally:
-        database.close()
-
-
-if __name__ == "__main__":
-    print(json.dumps(_check(Path(sys.argv[1]), "rebuild" in sys.argv[2:], json.load(sys.stdin))))
+def _fail_if_wrong(paths: Paths, findings: list[Finding]) -> None:
+    """Raises the error that tells a script what is wrong, first of all of the bank."""
+    wrong = {finding.name for finding in findings if finding.status is Status.PROBLEM}
+    hint = "What is wrong stands above."
+    if Part.BANK in wrong:
+        raise DatabaseDamaged(f"The bank at {paths.database} is not whole.", hint)
+    if Part.FOLDER in wrong:
+        raise NotWritable(f"The data folder {paths.data} cannot be used as it is.", hint)
+    if wrong:
+        raise ModelFileError("A model cannot be used as it is.", hint)
+    if not paths.database.exists():
+        raise InputError(f"There is no bank at {paths.database}.", "It comes with the first message.")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import asdict
+from typing import Any
 
 from assistant.commands import output
 from assistant.commands.opening import OpenModels, data_folder, open_bank
@@ -16,12 +19,15 @@ from assistant.commands.showing import (
     memory_line,
     operation_json,
     operation_line,
+    row_json,
+    row_line,
     shortened,
     why_line,
 )
 from assistant.errors import EngineError, InterruptedByUser
-from assistant.memory.bank import ItemKind, MemoryBank, Mode, Operation, Times
-from assistant.memory.operations import OperationStatus
+from assistant.memory.bank import ItemKind, MemoryBank, Mode, Operation, Proposal, Times
+from assistant.memory.hidden import made_visible
+from assistant.memory.operations import Action, OperationStatus
 
 EVERYTHING = 2**31 - 1
 INDEXING_SECONDS = 5.0
@@ -31,14 +37,17 @@ INDEXING_SECONDS = 5.0
 def list_(args: argparse.Namespace) -> None:
     """Prints the active memories, or with --all also those that are gone."""
     with open_bank(data_folder()) as bank:
-        memories = bank.as_of(args.as_of) if args.as_of is not None else bank.memories(include_all=args.all)
+        rows = bank.memory_rows(include_all=args.all, as_of=args.as_of)
+    chosen = [row for row in rows if args.kind in (None, row.kind)]
     if args.json:
-        output.print_json([memory_json(memory) for memory in memories])
+        output.print_json([row_json(row) for row in chosen])
         return
-    for memory in memories:
-        output.print_data(memory_line(memory))
-    if not memories:
+    for row in chosen:
+        output.print_data(row_line(row))
+    if not rows:
         output.print_note("Nothing was remembered then." if args.as_of is not None else "Nothing is remembered yet.")
+    elif not chosen:
+        output.print_note("Nothing of that kind is remembered.")
 
 
 def history(args: argparse.Namespace) -> None:
@@ -138,38 +147,39 @@ def forget(args: argparse.Namespace) -> None:
         if args.purge and not args.yes and not confirm(question):
             raise InterruptedByUser("Nothing was forgotten.")
         operation = bank.forget(memory.id, purge=args.purge)
-    _print(args, operation, f"Memory {memory.id} is wiped." if args.purge else "")
+    tell(args, operation, f"Memory {memory.id} is wiped." if args.purge else "")
 
 
 def undo(args: argparse.Namespace) -> None:
     """Takes an operation back, the newest that stands if none is named."""
     with open_bank(data_folder()) as bank:
         operation = bank.undo(args.operation)
-    _print(args, operation)
+    tell(args, operation)
 
 
 def redo(args: argparse.Namespace) -> None:
     """Does again what was undone, the last one that can be if none is named."""
     with open_bank(data_folder()) as bank:
         operation = bank.redo(args.operation)
-    _print(args, operation)
+    tell(args, operation)
 
 
 def accept(args: argparse.Namespace) -> None:
-    """Carries out an operation that was held."""
+    """Carries out an operation that was held, with another text if one is named."""
+    text = read_text(args.text) if args.text is not None else None
     with open_bank(data_folder()) as bank:
-        operation = bank.accept(args.operation)
-    _print(args, operation)
+        operation = bank.accept(args.operation, text)
+    tell(args, operation)
 
 
 def decline(args: argparse.Namespace) -> None:
     """Settles an operation that was held without carrying it out."""
     with open_bank(data_folder()) as bank:
         operation = bank.decline(args.operation)
-    _print(args, operation, f"Operation {args.operation} is declined.")
+    tell(args, operation, f"Operation {args.operation} is declined.")
 
 
-def _print(args: argparse.Namespace, operation: Operation, note: str = "") -> None:
+def tell(args: argparse.Namespace, operation: Operation, note: str = "") -> None:
     """Prints what was done: as data for scripts, or as a note for people, which says what became of the operation."""
     if args.json:
         output.print_json(operation_json(operation))
@@ -177,23 +187,62 @@ def _print(args: argparse.Namespace, operation: Operation, note: str = "") -> No
         output.print_note(note or operation_line(operation))
 
 
+def timeline(args: argparse.Namespace) -> None:
+    """Prints what was changed, newest first."""
+    with open_bank(data_folder()) as bank:
+        changes = bank.timeline(args.limit, args.before)
+    if args.json:
+        output.print_json([operation_json(operation) for operation in changes])
+        return
+    for operation in changes:
+        output.print_data(_dated(operation))
+    if not changes:
+        output.print_note("Nothing was changed before that." if args.before is not None else "Nothing was changed yet.")
+
+
 def review(args: argparse.Namespace) -> None:
     """Prints what was held or rejected, with the message and the model's own words; with --all the whole journal."""
     with open_bank(data_folder()) as bank:
         rows = [(operation, _said(bank, operation)) for operation in _rows(bank, args.all, args.limit)]
+        open_ = {proposal.operation.id: proposal for proposal in bank.proposals(args.limit)}
     if args.json:
-        output.print_json([{**operation_json(o), "completion": o.completion, "message": said} for o, said in rows])
+        output.print_json([{**_review_json(o, open_.get(o.id)), "message": said} for o, said in rows])
         return
     for operation, said in rows:
-        output.print_data(
-            f"{operation.id:>5}  {operation.created_at.astimezone():%Y-%m-%d %H:%M}  {operation_line(operation)}"
-        )
-        if said is not None:
-            output.print_data(f"       message: {shortened(said)}")
-        if operation.status is OperationStatus.HELD and operation.completion is not None:
-            output.print_data(f"       reply: {shortened(operation.completion)}")
+        output.print_data(_dated(operation))
+        for line in _about(operation, said, open_.get(operation.id)):
+            output.print_data(f"       {line}")
     if not rows:
         output.print_note("There is nothing to review.")
+
+
+def _dated(operation: Operation) -> str:
+    return f"{operation.id:>5}  {operation.created_at.astimezone():%Y-%m-%d %H:%M}  {operation_line(operation)}"
+
+
+def _review_json(operation: Operation, proposal: Proposal | None) -> dict[str, Any]:
+    stale, hidden = (proposal.stale, proposal.hidden) if proposal is not None else ("", ())
+    return {
+        **operation_json(operation),
+        "completion": operation.completion,
+        "stale": stale,
+        "hidden": [asdict(found) for found in hidden],
+    }
+
+
+def _about(operation: Operation, said: str | None, proposal: Proposal | None) -> Iterator[str]:
+    """What a reviewer has to know of an operation besides itself."""
+    if said is not None:
+        yield f"message: {shortened(made_visible(said))}"
+    if operation.status is OperationStatus.HELD and operation.completion is not None:
+        yield f"reply: {shortened(operation.completion)}"
+    if proposal is None:
+        return
+    if proposal.stale and operation.action is not Action.NOOP:
+        yield f"cannot be done any more: {proposal.stale} (recollect memory ask-again {operation.id})"
+    if proposal.hidden:
+        names = dict.fromkeys(f"U+{found.code_point:04X} {found.name}" for found in proposal.hidden)
+        yield f"nobody can see: {', '.join(names)}"
 
 
 def _rows(bank: MemoryBank, everything: bool, limit: int) -> list[Operation]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from typing import Any
 
 from assistant.agents.generation import Agent
-from assistant.commands import fetching, output
-from assistant.commands.opening import data_folder
-from assistant.errors import InputError, ModelFileError
-from assistant.llm.files.catalogue import CATALOGUE, memory_needed, read_catalogue
-from assistant.llm.files.gguf_header import read_header
+from assistant.commands import fetching, output, speeds
+from assistant.commands.opening import cancel_on_interrupt, data_folder
+from assistant.commands.shelf import Shelf
+from assistant.llm.files.download import Progress
 from assistant.llm.files.installed import InstalledModels
-from assistant.llm.files.manifest import Model, ModelFile, ServerModel, models_folder, verify
-from assistant.llm.files.resources import available_memory
+from assistant.llm.files.manifest import Model, ModelFile, ServerModel
 from assistant.paths import Paths
+from assistant.tui.model_shelf import Addition, Fit, InstalledModel, Wanted, fit
+
+BAR = 24
 
 
 def run(args: argparse.Namespace) -> None:
@@ -22,9 +24,10 @@ def run(args: argparse.Namespace) -> None:
     commands = {
         "list": _list,
         "use": _use,
-        "pull": fetching.pull,
-        "add": fetching.add,
+        "pull": _pull,
+        "add": _add,
         "remove": _remove,
+        "speed": speeds.run,
         "verify": _verify,
     }
     commands[args.models_command or "list"](args)
@@ -36,14 +39,9 @@ def _list(args: argparse.Namespace) -> None:
         _list_available(args)
         return
     paths = Paths.default()
-    installed = InstalledModels.read(paths)
-    chosen = {agent: installed.chosen(agent) for agent in Agent}
-    for model in chosen.values():
-        if isinstance(model, ModelFile):
-            verify(model)
-    models = [*dict.fromkeys([*(model.name for model in chosen.values()), *(m.name for m in installed.models)])]
-    by_name = {model.name: model for model in (*installed.models, *chosen.values())}
-    rows = [_row(by_name[name], [agent for agent in Agent if chosen[agent].name == name]) for name in models]
+    shelf = Shelf(paths)
+    shelf.check_chosen()
+    rows = [_row(model) for model in shelf.installed()]
     embedder = paths.embedder
     size = embedder.stat().st_size if embedder.exists() else None
     if args.json:
@@ -57,19 +55,15 @@ def _list(args: argparse.Namespace) -> None:
     output.print_data(f"{'search':16}  {embedder.stem:{width}}  {found}")
 
 
-def _row(model: Model, used_by: list[Agent]) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": model.name, "use": "chat", "used_by": [agent.value for agent in used_by]}
-    if isinstance(model, ServerModel):
-        return row | {"path": None, "size": None, "server": model.address.base_url, "model": model.address.model}
-    size = model.path.stat().st_size if model.path.is_file() else None
-    row |= {"path": str(model.path), "size": size, "licence": model.licence or None, "memory_needed": None}
-    try:
-        header = read_header(model.path)
-    except ModelFileError as error:
-        return row | {"problem": error.message}
-    adapters = {agent.value: str(adapter.path) for agent, adapter in model.adapters.items()}
-    row |= {"memory_needed": memory_needed(header), "parameters": header.parameters}
-    return row | {"context": model.context or header.context_length, "adapters": adapters}
+def _row(model: InstalledModel) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": model.name, "use": "chat", "used_by": [agent.value for agent in model.used_by]}
+    if model.server:
+        return row | {"path": None, "size": None, "server": model.server, "model": model.server_model}
+    row |= {"path": model.path, "size": model.size, "licence": model.licence or None, "memory_needed": model.memory}
+    if model.problem:
+        return row | {"problem": model.problem}
+    adapters = {agent.value: path for agent, path in model.adapters.items()}
+    return row | {"parameters": model.parameters, "context": model.context, "adapters": adapters}
 
 
 def _line(row: dict[str, Any], width: int) -> str:
@@ -85,22 +79,22 @@ def _line(row: dict[str, Any], width: int) -> str:
 
 
 def _list_available(args: argparse.Namespace) -> None:
-    offers = read_catalogue(models_folder() / CATALOGUE)
-    there = available_memory()
+    stock = Shelf(Paths.default()).stock()
     rows: list[dict[str, Any]] = [
         {
             "name": offer.name,
             "family": offer.family,
             "parameters": offer.parameters,
             "size": offer.size,
-            "memory_needed": memory_needed(offer),
-            "fits": there is None or memory_needed(offer) <= there,
+            "memory_needed": offer.memory,
+            "fits": fit(offer.memory, stock.memory) is not Fit.TOO_LARGE,
             "licence": offer.licence,
             "context": offer.context,
             "thinking": offer.thinking,
             "url": offer.url,
         }
-        for offer in offers
+        for offer in stock.offered
+        if offer.in_catalogue
     ]
     if args.json:
         output.print_json(rows)
@@ -115,12 +109,10 @@ def _list_available(args: argparse.Namespace) -> None:
 
 
 def _use(args: argparse.Namespace) -> None:
-    installed = InstalledModels.read(data_folder())
-    agents = (Agent(args.agent),) if args.agent else tuple(Agent)
-    model = installed.named(args.name)
-    if not args.agent and len(model.agents) < len(agents):
-        agents = model.agents
-    installed.using(model, agents).save()
+    paths = data_folder()
+    model = InstalledModels.read(paths).named(args.name)
+    agents = (Agent(args.agent),) if args.agent else model.agents
+    Shelf(paths).use(args.name, agents)
     if args.json:
         output.print_json({"name": model.name, "used_by": [agent.value for agent in agents]})
         return
@@ -130,42 +122,84 @@ def _use(args: argparse.Namespace) -> None:
         output.print_note(f"What it is asked goes to {model.address.base_url}: messages, and memories on offer.")
 
 
+def _pull(args: argparse.Namespace) -> None:
+    """Downloads a model of the catalogue, or one at an address, and takes it into the list."""
+    show = output.progress_line()
+    wanted = Wanted(args.model, args.name or "", args.sha256 or "", args.force)
+    with cancel_on_interrupt() as cancel:
+        model = fetching.pull(data_folder(), wanted, lambda progress: show(_bar(progress), False), cancel)
+    show(_bar(Progress(model.size or 0, model.size, 0.0)), True)
+    if not args.force and (shortage := fetching.memory_shortage(model.path)):
+        output.print_note(shortage)
+    _tell_added(args, model)
+
+
+def _add(args: argparse.Namespace) -> None:
+    """Takes a file, which stays where it is, or a server into the list."""
+    addition = Addition(
+        args.source,
+        name=args.name or "",
+        agents=(Agent(args.agent),) if args.agent else tuple(Agent),
+        adapters=tuple(fetching.adapter_told(told) for told in args.adapter),
+        context=args.context or 0,
+        thinking=args.thinking or 0,
+        model=args.model or "",
+        key_variable=args.key_variable or "",
+        structure=args.structure,
+    )
+    if not fetching.is_address(args.source):
+        output.print_note(f"Reading {args.source} …")
+    model = fetching.add(data_folder(), addition)
+    if isinstance(model, ModelFile) and (shortage := fetching.memory_shortage(model.path)):
+        output.print_note(shortage)
+    _tell_added(args, model)
+
+
+def _tell_added(args: argparse.Namespace, model: Model) -> None:
+    if args.json:
+        path = str(model.path) if isinstance(model, ModelFile) else None
+        output.print_json({"name": model.name, "path": path})
+        return
+    output.print_data(f"{model.name} is in the list; `recollect models use {model.name}` chooses it.")
+
+
 def _remove(args: argparse.Namespace) -> None:
     """Takes a model off the list. Files in our own folder go, files elsewhere stay where they are."""
-    paths = data_folder()
-    installed = InstalledModels.read(paths)
-    model = installed.named(args.name)
-    installed = installed.without(model)
-    installed.save()
-    kept = {file.path for other in installed.models if isinstance(other, ModelFile) for file in other.files}
-    files = [file.path for file in model.files] if isinstance(model, ModelFile) else []
-    ours = [path for path in files if path.parent == paths.models and path not in kept]
-    for path in ours:
-        path.unlink(missing_ok=True)
+    ours = Shelf(data_folder()).removed(args.name)
     if args.json:
-        output.print_json({"name": model.name, "deleted": [str(path) for path in ours]})
+        output.print_json({"name": args.name, "deleted": [str(path) for path in ours]})
         return
-    output.print_data(f"{model.name} is off the list{' and deleted' if ours else ''}.")
+    output.print_data(f"{args.name} is off the list{' and deleted' if ours else ''}.")
 
 
 def _verify(args: argparse.Namespace) -> None:
     """Reads files whole. Raises ModelFileError at the first that is not what it was."""
-    installed = InstalledModels.read(Paths.default())
-    models = [installed.named(args.name)] if args.name else [*installed.models]
-    for agent in () if args.name else Agent:
-        if (chosen := installed.chosen(agent)) not in models:
-            models.append(chosen)  # One that the environment names is on no list.
-    files = [model for model in models if isinstance(model, ModelFile)]
-    if args.name and not files:
-        raise InputError(f"{args.name} runs on a server; there is no file to read.", "Verify another one.")
-    for model in files:
-        verify(model, checksum=True)
-        read_header(model.path)
+    shelf = Shelf(Paths.default())
+    if args.name:
+        names = [args.name]
+    else:
+        added_first = [model.name for model in InstalledModels.read(Paths.default()).models]
+        files = [model.name for model in shelf.installed() if not model.server]
+        names = sorted(files, key=lambda name: added_first.index(name) if name in added_first else len(added_first))
+    known = {}
+    for name in names:
+        known[name] = shelf.verify(name, lambda *_: None, threading.Event())
         if not args.json:
-            known = "whole" if model.sha256 else "readable (nothing is known of what its checksum should be)"
-            output.print_data(f"{model.name} is {known}.")
+            whole = "whole" if known[name] else "readable (nothing is known of what its checksum should be)"
+            output.print_data(f"{name} is {whole}.")
     if args.json:
-        output.print_json([{"name": model.name, "checked": model.sha256 is not None} for model in files])
+        output.print_json([{"name": name, "checked": checked} for name, checked in known.items()])
+
+
+def _bar(progress: Progress) -> str:
+    done = f"{progress.done / 1e6:.1f}"
+    if not progress.total:
+        return f"{done} MB  {progress.bytes_per_second / 1e6:.1f} MB/s"
+    filled = BAR * progress.done // progress.total
+    left = progress.total - progress.done
+    seconds = f"  {left / progress.bytes_per_second:.0f} s left" if progress.bytes_per_second and left else ""
+    speed = f"  {progress.bytes_per_second / 1e6:.1f} MB/s" if left else ""
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done} of {progress.total / 1e6:.1f} MB{speed}{seconds}"
 
 
 def _megabytes(size: int) -> str:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from assistant import log
 from assistant.agents.answer import AnswerAgent
 from assistant.agents.generation import Agent, Generator, ModelTraits
 from assistant.agents.manager import MemoryManager
@@ -16,6 +17,7 @@ from assistant.agents.reconsidering import Reconsidering
 from assistant.commands.passphrases import key_of
 from assistant.llm.engines import Engines
 from assistant.llm.files.installed import chosen_models
+from assistant.llm.files.manifest import ModelFile
 from assistant.memory.bank import Embedder, MemoryBank
 from assistant.paths import Paths
 
@@ -55,13 +57,15 @@ def open_models(paths: Paths) -> Iterator[Models]:
 
 def start_engines(paths: Paths) -> Engines:
     """The engines, beginning to load. Raises ModelFileError if no model is known; what else is wrong it tells later."""
+    models = chosen_models(paths)
     engines = Engines(
-        chosen_models(paths),
+        models,
         embedder=paths.embedder,
         log_file=paths.logs / "engine.log",
         states=paths.data / "states",
     )
     engines.start()
+    log.event("the models begin to load", files=len({m.name for m in models.values() if isinstance(m, ModelFile)}))
     return engines
 
 

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant.agents.prompts import one_line
-from assistant.memory.bank import Hit, Memory, MemoryStatus, Message, Operation
+from assistant.memory.bank import Hit, Memory, MemoryKind, MemoryRow, MemoryStatus, Message, Operation
 from assistant.memory.operations import Action, OperationStatus
 
 LONGEST_LINE = 400
 _DONE = {Action.ADD: "remembered", Action.UPDATE: "updated", Action.DELETE: "no longer remembered"}
+_WIDEST_KIND = max(map(len, MemoryKind))
 _WOULD = {Action.ADD: "remember", Action.UPDATE: "update", Action.DELETE: "let go of"}
 
 
@@ -30,6 +31,20 @@ def memory_json(memory: Memory) -> dict[str, Any]:
         "source_message_id": memory.source_message_id,
         "holds_from": str(memory.holds_from) if memory.holds_from is not None else None,
         "holds_until": str(memory.holds_until) if memory.holds_until is not None else None,
+        "pinned": memory.pinned,
+        "never_use": memory.never_use,
+    }
+
+
+def row_json(row: MemoryRow) -> dict[str, Any]:
+    """A memory and what a list says of it; the keys that scripts rely on, more may come, none go."""
+    return {
+        **memory_json(row.memory),
+        "kind": row.kind,
+        "since": row.since,
+        "origin": row.origin,
+        "last_used": row.last_used,
+        "uses": row.uses,
     }
 
 
@@ -55,8 +70,21 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 def memory_line(memory: Memory) -> str:
     """A memory as one line of a list."""
-    status = "" if memory.status is MemoryStatus.ACTIVE else f"  ({memory.status})"
-    return f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {shortened(memory.text)}{_holds(memory)}{status}"
+    return f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {shortened(memory.text)}{_notes(memory)}"
+
+
+def row_line(row: MemoryRow) -> str:
+    """A memory as one line of a list that says what each speaks of."""
+    memory = row.memory
+    told = f"{memory.id:>5}  {memory.observed_at:%Y-%m-%d}  {row.kind:<{_WIDEST_KIND}}"
+    return f"{told}  {shortened(memory.text)}{_notes(memory)}"
+
+
+def _notes(memory: Memory) -> str:
+    """When it holds, what it is marked with, and whether it counts."""
+    notes = [memory.status] if memory.status is not MemoryStatus.ACTIVE else []
+    marks = [mark for mark, is_set in (("pinned", memory.pinned), ("never used", memory.never_use)) if is_set]
+    return _holds(memory) + "".join(f"  ({note})" for note in (*marks, *notes))
 
 
 def _holds(memory: Memory) -> str:

@@ -11,21 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from assistant.agents.answer import AnswerAgent, Reply
 from assistant.agents.completions import Malformed
-from assistant.agents.generation import ChatMessage, Completion, FinishReason, Role
+from assistant.agents.generation import ChatMessage, Completion, FinishReason
+from assistant.agents.prompts import answer_prompt
+from assistant.conversation.history import History, history
 from assistant.conversation.inputs import clean_text, title_of, without_controls
-from assistant.memory.bank import ItemKind, Memory, MemoryBank, Message, MessageRole, MessageState
+from assistant.memory.bank import Memory, MemoryBank, Message, MessageRole, MessageState
 
 CHECKPOINT_SECONDS = 0.5
-MESSAGES_LOOKED_THROUGH = 12
-"""How far back a few turns are looked for, messages that got no reply included."""
-MOST_MESSAGES = 400
-"""More of a conversation is never given to a model, whatever room it has."""
-STEP = 200
-"""Where a conversation is longer than that, it is given from a message on whose number is a multiple of this."""
+ANEW_TEMPERATURE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,8 @@ class Turn:
     """A message with its reply. `citations` are the memories the answer names, in its order.
 
     `malformed` is set if the model kept no form; its raw text is then the reply, and held for review. `seen_from` is
-    the oldest message that the model was shown, None if it was shown all of them.
+    the oldest message that the model was shown, None if it was shown all of them. Of the `prompt_bytes` that it read,
+    the memories on offer were `memories_bytes`.
     """
 
     message: Message
@@ -42,6 +39,8 @@ class Turn:
     completion: Completion
     malformed: Malformed | None = None
     seen_from: int | None = None
+    prompt_bytes: int = 0
+    memories_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,6 @@ class AnswerDone:
     turn: Turn
 
 
-_Turns = list[tuple[Message, Message]]
 Event = MessageSaved | MemoriesFound | AnswerText | AnswerDone
 OnEvent = Callable[[Event], None]
 
@@ -82,12 +80,20 @@ def _ignore(_: Event) -> None:
     return None
 
 
-def save_message(bank: MemoryBank, text: str, conversation_id: int | None) -> Message:
+def save_message(
+    bank: MemoryBank, text: str, conversation_id: int | None, *, instead_of: Message | None = None
+) -> Message:
     """The user's message, saved with its job for the manager; without a conversation it begins a new one.
 
-    Raises InputError for text that cannot be a message.
+    It follows the last message shown, or stands beside the one that it is said `instead_of`, which keeps its replies.
+    In a pause, and in a conversation that nothing may be learned from, the manager never reads it. Raises InputError
+    for text that cannot be a message.
     """
     cleaned = clean_text(text)
+    if instead_of is not None:
+        return bank.add_message(
+            instead_of.conversation_id, MessageRole.USER, cleaned, remember=True, instead_of=instead_of.id
+        )
     if conversation_id is None:
         conversation_id = bank.new_conversation(title_of(cleaned)).id
     return bank.add_message(conversation_id, MessageRole.USER, cleaned, remember=True)
@@ -95,8 +101,7 @@ def save_message(bank: MemoryBank, text: str, conversation_id: int | None) -> Me
 
 def related(bank: MemoryBank, message: Message, limit: int) -> list[Memory]:
     """The memories to offer an agent with `message`: the nearest ones, near or not. The agent says which matter."""
-    hits = bank.search(message.text, limit=limit, kinds=(ItemKind.MEMORY,), floor=False)
-    return [hit.memory for hit in hits if hit.memory is not None]
+    return bank.related(message.text, limit)
 
 
 class Chat:
@@ -123,12 +128,25 @@ class Chat:
         on_event(MessageSaved(message))
         return self.reply(message, on_event=on_event, cancel=cancel)
 
-    def reply(self, message: Message, *, on_event: OnEvent = _ignore, cancel: threading.Event | None = None) -> Turn:
-        """Answers a message that is saved already. Raises EngineError; a reply that had begun stays, as partial."""
+    def reply(
+        self,
+        message: Message,
+        *,
+        on_event: OnEvent = _ignore,
+        cancel: threading.Event | None = None,
+        anew: bool = False,
+    ) -> Turn:
+        """Answers a message that is saved already, also one that has an answer: then the new one stands beside that.
+
+        `anew` draws from what the model might say, as its likeliest answer is there already.
+
+        The reply stays with its message, and is shown unless another branch is by then. Raises EngineError; a reply
+        that had begun stays, as partial.
+        """
         memories = tuple(related(self._bank, message, self._agent.traits.memories_offered))
         on_event(MemoriesFound(memories, self._bank.search_mode))
-        draft = _Draft(self._bank, message.conversation_id)
-        history = self._history(message)
+        draft = _Draft(self._bank, message)
+        before = history(self._bank, message.conversation_id, message.id, self._agent.traits)
 
         def receive(piece: str) -> None:
             # The grammar keeps only ASCII's control characters out.
@@ -140,46 +158,29 @@ class Chat:
             reply = self._agent.reply(
                 message.text,
                 [memory.text for memory in memories],
-                history=history.prompt,
+                history=before.prompt,
                 on_text=receive,
                 cancel=cancel,
+                temperature=ANEW_TEMPERATURE if anew else 0.0,
             )
         except BaseException:
             draft.keep()
             raise
-        turn = replace(self._finish(message, reply, draft, memories), seen_from=self._see(message, reply, history))
+        turn = replace(
+            self._finish(message, reply, draft, memories),
+            seen_from=self._see(message, reply, before),
+            prompt_bytes=self._prompt_bytes(message, memories, before.prompt[reply.completion.dropped :]),
+            memories_bytes=sum(len(memory.text.encode()) for memory in memories),
+        )
         on_event(AnswerDone(turn))
         return turn
 
-    def _history(self, message: Message) -> _History:
-        """The turns before `message` that the model is shown, as they were said; a message without a reply is none.
+    def _prompt_bytes(self, message: Message, memories: Sequence[Memory], history: Sequence[ChatMessage]) -> int:
+        texts = [memory.text for memory in memories]
+        prompt = answer_prompt(message.text, texts, history=history, trained=self._agent.traits.trained)
+        return sum(len(part.text.encode()) for part in prompt)
 
-        What it is shown begins at the same turn for as long as it may, because what stays as it was at the beginning of
-        a prompt need not be read again.
-        """
-        wanted = self._agent.traits.history_turns
-        limit = MOST_MESSAGES if wanted is None else MESSAGES_LOOKED_THROUGH
-        before = self._bank.messages(message.conversation_id, limit=limit + 1, before_id=message.id)
-        whole = len(before) <= limit
-        if not whole:
-            # Not the oldest that there is room for, which would be another one each time.
-            begin = -(-before[0].id // STEP) * STEP
-            before = [said for said in before if said.id >= begin] if wanted is None else before
-        turns = [
-            (said, reply)
-            for said, reply in pairwise(before)
-            if said.role is MessageRole.USER and reply.role is MessageRole.ASSISTANT and reply.text
-        ]
-        shown = turns if wanted is None else self._last(turns, wanted, message)
-        return _History([part for turn in shown for part in turn], whole=whole and len(shown) == len(turns))
-
-    def _last(self, turns: _Turns, wanted: int, message: Message) -> _Turns:
-        """Those shown last time and what came since, or, where that is too much, half of what may be shown."""
-        seen_from = self._bank.conversation(message.conversation_id).seen_from or 0
-        going_on = [turn for turn in turns if turn[0].id >= seen_from]
-        return going_on if len(going_on) <= wanted else turns[len(turns) - max(wanted // 2, 1) :]
-
-    def _see(self, message: Message, reply: Reply, history: _History) -> int | None:
+    def _see(self, message: Message, reply: Reply, history: History) -> int | None:
         """From which message on the model has read the conversation; None if from its beginning."""
         dropped = reply.completion.dropped
         seen_from = None if history.whole and not dropped else [*history.messages, message][dropped].id
@@ -202,25 +203,12 @@ class Chat:
         return Turn(message, saved, citations, reply.completion, malformed)
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """What a model is shown of a conversation, user and assistant in turn; `whole` if nothing was left out of it."""
-
-    messages: list[Message]
-    whole: bool
-
-    @property
-    def prompt(self) -> list[ChatMessage]:
-        roles = {MessageRole.USER: Role.USER, MessageRole.ASSISTANT: Role.ASSISTANT}
-        return [ChatMessage(roles[message.role], message.text) for message in self.messages]
-
-
 class _Draft:
     """A reply as it grows: saved as partial at its first word, and from then on every half second."""
 
-    def __init__(self, bank: MemoryBank, conversation_id: int) -> None:
+    def __init__(self, bank: MemoryBank, message: Message) -> None:
         self._bank = bank
-        self._conversation_id = conversation_id
+        self._message = message
         self._message_id: int | None = None
         self._saved_at = 0.0
         self.text = ""
@@ -241,7 +229,7 @@ class _Draft:
     def _save(self, text: str, state: MessageState) -> int:
         if self._message_id is None:
             self._message_id = self._bank.add_message(
-                self._conversation_id, MessageRole.ASSISTANT, text, state=state
+                self._message.conversation_id, MessageRole.ASSISTANT, text, state=state, parent_id=self._message.id
             ).id
         else:
             self._bank.update_message(self._message_id, text, state)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection
 from dataclasses import astuple, dataclass
 
 from assistant.conversation.inputs import clean_text
-from assistant.conversation.queue import ManagerQueue, Receipt
+from assistant.conversation.queue import ManagerQueue, OnReceipt, Receipt
 from assistant.conversation.recordings import RecordedConversation
+from assistant.errors import InputError
 from assistant.memory.bank import MemoryBank, MessageRole
 from assistant.memory.operations import Action, OperationStatus
 
@@ -52,27 +53,36 @@ class ImportProgress:
 OnProgress = Callable[[ImportProgress], None]
 
 
-def _ignore(_: ImportProgress) -> None:
-    return None
+def ignore(_: object) -> None:
+    """Whatever is told."""
 
 
 class Importer:
     """Brings one recorded conversation into a bank; `speakers` are those whose turns are read for facts."""
 
     def __init__(
-        self, bank: MemoryBank, queue: ManagerQueue, recorded: RecordedConversation, speakers: Collection[str]
+        self,
+        bank: MemoryBank,
+        queue: ManagerQueue,
+        recorded: RecordedConversation,
+        speakers: Collection[str],
+        on_receipt: OnReceipt = ignore,
     ) -> None:
+        """`on_receipt` is told what became of each message that is read meanwhile, also of one that waited before."""
+        self._on_receipt = on_receipt
         self._bank = bank
         self._queue = queue
         self._recorded = recorded
         self._speakers = frozenset(speakers)
         self._counts: Counter[str] = Counter()
 
-    def run(self, on_progress: OnProgress = _ignore, cancel: threading.Event | None = None) -> ImportProgress:
+    def run(self, on_progress: OnProgress = ignore, cancel: threading.Event | None = None) -> ImportProgress:
         """Replays what is not there yet. Setting `cancel` ends it within one token; `complete` says whether it was.
 
-        Raises EngineError or StorageError; what was replayed until then stays, and another run goes on from there.
+        Raises InputError in a pause, in which nothing would be remembered of it, nor later; EngineError or
+        StorageError. What was replayed until then stays, and another run goes on from there.
         """
+        self._refuse_in_pause()
         conversation_id, present = self._where_it_stands()
         started, new = time.monotonic(), 0
 
@@ -86,6 +96,7 @@ class Importer:
                 continue
             if cancel is not None and cancel.is_set():
                 break
+            self._refuse_in_pause()
             self._bank.add_message(
                 conversation_id,
                 turn.role,
@@ -103,6 +114,13 @@ class Importer:
             on_progress(progress())
         return progress()
 
+    def _refuse_in_pause(self) -> None:
+        if self._bank.paused:
+            raise InputError(
+                "Remembering is paused: nothing would be remembered of this.",
+                "`recollect memory resume` ends the pause.",
+            )
+
     def _where_it_stands(self) -> tuple[int, set[str]]:
         """The conversation that holds the turns replayed so far, a new one if there are none, and their ids."""
         wanted = {turn.external_id for turn in self._recorded.turns}
@@ -116,6 +134,7 @@ class Importer:
         return self._bank.new_conversation(self._recorded.name).id, set()
 
     def _count(self, receipt: Receipt) -> None:
+        self._on_receipt(receipt)
         for operation in receipt.operations:
             match operation.status, operation.action:
                 case OperationStatus.HELD, _:

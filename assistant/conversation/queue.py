@@ -17,7 +17,8 @@ from assistant.agents.generation import FinishReason
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
 from assistant.conversation.chat import related
-from assistant.errors import EngineError
+from assistant.conversation.recordings import asked_about
+from assistant.errors import EngineError, NotFoundError
 from assistant.memory.bank import ItemKind, Job, Memory, MemoryBank, Message, MessageRole, Operation
 from assistant.memory.evidence import CONTEXT_MESSAGES
 from assistant.memory.operations import MemoryOperation
@@ -49,7 +50,10 @@ class ManagerQueue:
     """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
 
     def __init__(self, bank: MemoryBank, manager: MemoryManager, *, ask_about: str = "") -> None:
-        """With `ask_about`, all that is proposed is held for review, for that reason."""
+        """With `ask_about`, all that is proposed is held for review, for that reason.
+
+        What is proposed from a user's own files is so in any case.
+        """
         self._ask_about = ask_about
         self._bank = bank
         self._manager = manager
@@ -84,6 +88,7 @@ class ManagerQueue:
     def wait_for(self, message_id: int, *, cancel: threading.Event | None = None, timeout: float = 300.0) -> Receipt:
         """What became of one message, once it is known; another process may be the one that reads it.
 
+        Of one that is not to be read, as in a pause, nothing became.
         Raises EngineError if nothing is known after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
@@ -91,9 +96,11 @@ class ManagerQueue:
             for receipt in self.run_pending(cancel=cancel):
                 if receipt.message_id == message_id and receipt.operations:
                     return receipt
+            # In a pause nobody reads it, nor ever if it was said in one.
+            is_to_be_read = self._bank.is_to_be_read(message_id)
             if rows := self._bank.operations(source_message_id=message_id):
                 return Receipt(message_id, tuple(reversed(rows)))
-            if cancel is not None and cancel.is_set():
+            if not is_to_be_read or (cancel is not None and cancel.is_set()):
                 return Receipt(message_id, ())
             if time.monotonic() > deadline:
                 raise EngineError(
@@ -104,7 +111,10 @@ class ManagerQueue:
 
     def _run(self, job: Job, cancel: threading.Event | None) -> Receipt | None:
         """One job's receipt, or None if it was stopped and is back in the queue."""
-        message = self._bank.message(job.message_id)
+        try:
+            message = self._bank.message(job.message_id)
+        except NotFoundError:  # It has been removed since.
+            return Receipt(job.message_id, ())
         if message.role is not MessageRole.USER:
             self._bank.finish_job(job.id)
             return Receipt(message.id, ())
@@ -148,12 +158,12 @@ class ManagerQueue:
             model=model,
             job_id=job.id,
             seen=offered,
-            held_for=self._ask_about or (UNSURE if self._is_unsure(decision) else ""),
+            held_for=self._ask_about or asked_about(message.external_id) or self._doubt(decision),
         )
         return tuple(applied)
 
-    def _is_unsure(self, decision: Decision) -> bool:
-        return decision.completion.confidence < self._traits.least_confidence
+    def _doubt(self, decision: Decision) -> str:
+        return UNSURE if decision.completion.confidence < self._traits.least_confidence else ""
 
     def _index(self) -> None:
         """Gives vectors to the memories that have none yet. Without an embedder that works search is by text."""

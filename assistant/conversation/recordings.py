@@ -18,6 +18,9 @@ from typing import Any
 from assistant.errors import InputError
 from assistant.memory.records import MessageRole
 
+ASKED_ABOUT = "it comes from an imported file"
+_OWN = ("chatgpt:", "claude:", "text:")
+"""How the ids of turns begin that come from a user's own files."""
 _IN_ARCHIVE = re.compile(r"conversations(-\d+)?\.json")
 
 
@@ -43,6 +46,11 @@ class RecordedConversation:
     def speakers(self) -> tuple[str, ...]:
         """Who speaks in it under a name, in the order of their first turns."""
         return tuple(dict.fromkeys(turn.speaker for turn in self.turns if turn.speaker is not None))
+
+
+def asked_about(external_id: str | None) -> str:
+    """Why what is proposed from the turn of that id is held for review, whoever reads it when; "" if it need not be."""
+    return ASKED_ABOUT if external_id is not None and external_id.startswith(_OWN) else ""
 
 
 def read_json(path: Path, hint: str) -> Any:

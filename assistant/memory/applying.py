@@ -157,11 +157,22 @@ def close(
     origin: Origin,
     message: str | None = None,
     observed_at: datetime | None = None,
+    *,
+    reason: str = "",
 ) -> Operation:
-    """Ends a memory as RETIRED or FORGOTTEN; its text stays reachable. A retired one held until the message says."""
+    """Ends a memory as RETIRED or FORGOTTEN; its text stays reachable. With `observed_at`, it held until the message
+    says, or until that day."""
     version = target.version + 1
     quote = _quote(message, target.text)
-    entry = Entry(Action.DELETE, origin, memory_id=target.id, version=version, text_before=target.text, quote=quote)
+    entry = Entry(
+        Action.DELETE,
+        origin,
+        memory_id=target.id,
+        version=version,
+        text_before=target.text,
+        reason=reason,
+        quote=quote,
+    )
     operation = journal.write(connection, entry)
     until = target.holds_until
     if observed_at is not None:

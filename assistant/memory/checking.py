@@ -1,7 +1,8 @@
 """Whether a bank is whole, and mending what can be made anew.
 
-Promises that checking changes nothing, and that mending touches only what follows from the tables: the text index and
-the vectors. A damaged file is never written to. Meant to run in a process of its own: what is broken may crash SQLite.
+Promises that checking changes nothing, and that mending touches no text: only the indexes and the vectors, and which
+message follows which, where that cannot be as it stands. A damaged file is never written to. Meant to run in a process
+of its own: what is broken may crash SQLite.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assistant.memory import indexes, vectors
+from assistant.memory import branches, indexes, vectors
 from assistant.memory.database import Database, problems
 
 
@@ -20,6 +21,8 @@ class Ailment(StrEnum):
     """SQLite cannot rely on the file. Only a backup helps."""
     TEXT_INDEX = "text index"
     VECTORS = "vectors"
+    BRANCHES = "branches"
+    """A message follows one of another conversation, or what is shown of one is not its own."""
     VERSIONS = "versions"
     """A memory has no current version. Only a backup helps."""
 
@@ -45,9 +48,13 @@ def check(database: Database) -> list[Finding]:
         ).get
         broken = vectors.broken(connection)
         astray = indexes.astray(connection)
+        strangers = branches.strangers(connection)
     # FTS5 looks through its index by a statement that counts as writing, though it writes nothing.
     with database.write() as connection:
         astray = list(dict.fromkeys([*astray, *indexes.damaged(connection)]))
+    if strangers:
+        what = f"{strangers} messages or conversations lead into other conversations, or to nothing"
+        found.append(Finding(Ailment.BRANCHES, what, True))
     if orphaned:
         found.append(Finding(Ailment.VERSIONS, f"{orphaned} memories have no current version", False))
     if broken:
@@ -57,7 +64,11 @@ def check(database: Database) -> list[Finding]:
 
 
 def mend(database: Database) -> None:
-    """Makes the indexes of words anew and drops broken vectors, which are made anew when the bank is next indexed."""
+    """Makes the indexes of words anew and drops broken vectors, which are made anew when the bank is next indexed.
+
+    What followed a message of another conversation follows the one before it in its own.
+    """
     with database.write() as connection:
         indexes.rebuild(connection)
         vectors.mend(connection)
+        branches.mend(connection)

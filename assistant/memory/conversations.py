@@ -5,6 +5,7 @@ Runs inside its caller's transaction. Knows nothing of how a reply comes about.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,20 +14,29 @@ from typing import Any
 import apsw
 
 from assistant.errors import InputError, NotFoundError
-from assistant.memory import indexes, times, words
+from assistant.memory import branches, indexes, settings, times, words
 from assistant.memory.quoting import quoted
 from assistant.memory.records import Citation, Conversation, ItemKind, Memory, Message, MessageRole, MessageState
 
-COLUMNS = "id, conversation_id, role, speaker, text, created_at, state, external_id"
+COLUMNS = "id, conversation_id, role, speaker, text, created_at, state, external_id, parent_id"
 STRUCK = "\u2588"
 """Stands for each character that was struck out."""
-_COLUMNS = "id, title, created_at, seen_from"
-_LAST_MESSAGE = "(SELECT max(message.id) FROM message WHERE conversation_id = conversation.id)"
+_HINT = "`recollect conversations list` shows all there are."
+CONVERSATION_COLUMNS = "conversation.id, title, conversation.created_at, seen_from, head_id, is_sample, excluded"
+LAST_MESSAGE = "(SELECT max(message.id) FROM message WHERE conversation_id = conversation.id)"
+IS_IMPORTED = (
+    "coalesce((SELECT external_id IS NOT NULL FROM message WHERE message.id ="
+    " (SELECT min(message.id) FROM message WHERE conversation_id = conversation.id)), 0)"
+)
+"""What was brought in begins with a message that has an id elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message that has no id yet."""
+    """A message that has no id yet.
+
+    It follows `parent_id`, or what the message follows that it is `instead_of`, or else the last one that is shown.
+    """
 
     conversation_id: int
     role: MessageRole
@@ -35,29 +45,35 @@ class NewMessage:
     created_at: datetime | None = None
     state: MessageState = MessageState.COMPLETE
     external_id: str | None = None
+    parent_id: int | None = None
+    instead_of: int | None = None
 
 
 def conversations(connection: apsw.Connection) -> list[Conversation]:
     """All conversations, the one begun last first."""
-    return [_conversation(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM conversation ORDER BY id DESC")]
+    rows = connection.execute(f"SELECT {CONVERSATION_COLUMNS} FROM conversation ORDER BY id DESC")
+    return [conversation_of(row) for row in rows]
 
 
 def latest(connection: apsw.Connection) -> Conversation | None:
-    """The conversation that was last written in; None if there is none. An imported one is not continued."""
+    """The conversation that was last written in, None if there is none. Imported ones and samples are not continued."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM conversation WHERE NOT EXISTS"
-        " (SELECT 1 FROM message WHERE conversation_id = conversation.id AND external_id IS NOT NULL)"
-        f" ORDER BY coalesce({_LAST_MESSAGE}, 0) DESC, id DESC LIMIT 1"
+        f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE NOT is_sample AND NOT {IS_IMPORTED}"
+        f" ORDER BY coalesce({LAST_MESSAGE}, 0) DESC, id DESC LIMIT 1"
     ).fetchone()
-    return _conversation(row) if row is not None else None
+    return conversation_of(row) if row is not None else None
 
 
 def conversation(connection: apsw.Connection, conversation_id: int) -> Conversation:
     """One conversation. Raises NotFoundError."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM conversation WHERE id = ?", (conversation_id,)).fetchone()
+    row = None
+    if 0 < conversation_id < 2**63:
+        row = connection.execute(
+            f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE id = ?", (conversation_id,)
+        ).fetchone()
     if row is None:
-        raise NotFoundError(f"There is no conversation {conversation_id}.", "Begin a new one.")
-    return _conversation(row)
+        raise NotFoundError(f"There is no conversation {conversation_id}.", _HINT)
+    return conversation_of(row)
 
 
 def see_from(connection: apsw.Connection, conversation_id: int, message_id: int | None) -> None:
@@ -65,13 +81,27 @@ def see_from(connection: apsw.Connection, conversation_id: int, message_id: int 
     connection.execute("UPDATE conversation SET seen_from = ? WHERE id = ?", (message_id, conversation_id))
 
 
-def new(connection: apsw.Connection, title: str) -> Conversation:
+def new(connection: apsw.Connection, title: str, *, is_sample: bool = False) -> Conversation:
     """Begins a conversation."""
     created_at = times.now()
+    number = settings.next_id(connection, "conversation")
     connection.execute(
-        "INSERT INTO conversation (title, created_at) VALUES (?, ?)", (_unicode(title), times.to_text(created_at))
+        "INSERT INTO conversation (id, title, created_at, is_sample) VALUES (?, ?, ?, ?)",
+        (number, sound(title), times.to_text(created_at), is_sample),
     )
-    return Conversation(connection.last_insert_rowid(), title, created_at)
+    return Conversation(number, title, created_at, is_sample=is_sample)
+
+
+def rename(connection: apsw.Connection, conversation_id: int, title: str) -> None:
+    """Gives a conversation another title. Raises NotFoundError, or InputError if the title is no Unicode."""
+    conversation(connection, conversation_id)
+    connection.execute("UPDATE conversation SET title = ? WHERE id = ?", (sound(title), conversation_id))
+
+
+def exclude(connection: apsw.Connection, conversation_id: int, excluded: bool) -> None:
+    """Lets nothing be learned from the conversation from now on, or lets it again. Raises NotFoundError."""
+    conversation(connection, conversation_id)
+    connection.execute("UPDATE conversation SET excluded = ? WHERE id = ?", (excluded, conversation_id))
 
 
 def add_message(connection: apsw.Connection, new_message: NewMessage) -> tuple[Message, bool]:
@@ -79,36 +109,53 @@ def add_message(connection: apsw.Connection, new_message: NewMessage) -> tuple[M
 
     Raises NotFoundError if there is no such conversation, InputError if the text is no Unicode.
     """
-    if not connection.execute("SELECT 1 FROM conversation WHERE id = ?", (new_message.conversation_id,)).fetchall():
-        raise NotFoundError(f"There is no conversation {new_message.conversation_id}.", "Begin a new one.")
+    conversation(connection, new_message.conversation_id)
     if new_message.external_id is not None:
         known = connection.execute(
             f"SELECT {COLUMNS} FROM message WHERE external_id = ?", (new_message.external_id,)
         ).fetchone()
         if known is not None:
             return from_row(known), False
+    parent_id = _parent(connection, new_message)
+    is_shown = new_message.role is MessageRole.USER or branches.is_next(
+        connection, new_message.conversation_id, parent_id, new_message.role
+    )
     connection.execute(
-        "INSERT INTO message (conversation_id, role, speaker, text, created_at, state, external_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO message (id, conversation_id, role, speaker, text, created_at, state, external_id, parent_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            settings.next_id(connection, "message"),
             new_message.conversation_id,
             new_message.role,
             new_message.speaker,
-            _unicode(new_message.text),
+            sound(new_message.text),
             times.to_text(new_message.created_at or times.now()),
             new_message.state,
             new_message.external_id,
+            parent_id,
         ),
     )
     saved = message(connection, connection.last_insert_rowid())
+    if is_shown:
+        branches.show_up_to(connection, saved.conversation_id, saved.id)
     _index(connection, saved)
     return saved, True
+
+
+def _parent(connection: apsw.Connection, new_message: NewMessage) -> int | None:
+    """What a new message follows. Raises NotFoundError, or InputError if that is in another conversation."""
+    if new_message.instead_of is None and new_message.parent_id is None:
+        return branches.head(connection, new_message.conversation_id)
+    other = message(connection, new_message.instead_of or new_message.parent_id or 0)
+    if other.conversation_id != new_message.conversation_id:
+        raise InputError(f"Message {other.id} is not in conversation {new_message.conversation_id}.")
+    return other.parent_id if new_message.instead_of is not None else other.id
 
 
 def update_message(connection: apsw.Connection, message_id: int, text: str, state: MessageState) -> None:
     """Replaces a message's text, as a reply does while it is written. Raises NotFoundError."""
     message(connection, message_id)
-    connection.execute("UPDATE message SET text = ?, state = ? WHERE id = ?", (_unicode(text), state, message_id))
+    connection.execute("UPDATE message SET text = ?, state = ? WHERE id = ?", (sound(text), state, message_id))
     _index(connection, message(connection, message_id))
 
 
@@ -144,19 +191,43 @@ def _struck(said: str, text: str) -> str:
 
 def message(connection: apsw.Connection, message_id: int) -> Message:
     """The message with that id. Raises NotFoundError."""
-    row = connection.execute(f"SELECT {COLUMNS} FROM message WHERE id = ?", (message_id,)).fetchone()
+    row = None
+    if 0 < message_id < 2**63:
+        row = connection.execute(f"SELECT {COLUMNS} FROM message WHERE id = ?", (message_id,)).fetchone()
     if row is None:
         raise NotFoundError(f"There is no message {message_id}.")
     return from_row(row)
 
 
 def messages(connection: apsw.Connection, conversation_id: int, limit: int, before_id: int | None) -> list[Message]:
-    """The newest messages of a conversation, or the newest before `before_id`; oldest first."""
+    """The newest messages of the shown branch, or the newest that lead to `before_id`; oldest first."""
+    return _with_ids(connection, branches.before(connection, conversation_id, limit, before_id))
+
+
+def messages_after(connection: apsw.Connection, conversation_id: int, after_id: int, limit: int) -> list[Message]:
+    """What follows `after_id` on the shown branch, oldest first; nothing if it is not on it."""
+    return _with_ids(connection, branches.after(connection, conversation_id, after_id, limit))
+
+
+def messages_around(connection: apsw.Connection, message_id: int, before: int, after: int) -> list[Message]:
+    """A message with up to `before` others that lead to it and `after` that follow it. Raises NotFoundError."""
+    middle = message(connection, message_id)
+    return _with_ids(connection, branches.around(connection, middle.conversation_id, message_id, before, after))
+
+
+def show_branch(connection: apsw.Connection, message_id: int) -> None:
+    """Shows the branch on which that message is, down to the newest one that follows it. Raises NotFoundError."""
+    shown = message(connection, message_id)
+    branches.show_up_to(connection, shown.conversation_id, branches.end(connection, message_id))
+
+
+def _with_ids(connection: apsw.Connection, message_ids: Sequence[int]) -> list[Message]:
+    """Those messages, in the order of their ids, which along a branch is that in which they were written."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM message WHERE conversation_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        (conversation_id, 2**63 - 1 if before_id is None else before_id, limit),
-    ).fetchall()
-    return [from_row(row) for row in reversed(rows)]
+        f"SELECT {COLUMNS} FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(message_ids),),
+    )
+    return [from_row(row) for row in rows]
 
 
 def cite(connection: apsw.Connection, message_id: int, memories: Sequence[Memory]) -> None:
@@ -188,7 +259,8 @@ def _index(connection: apsw.Connection, saved: Message) -> None:
         indexes.put(connection, ItemKind.MESSAGE, saved.id, saved.text)
 
 
-def _unicode(text: str) -> str:
+def sound(text: str) -> str:
+    """`text`, if it can be stored. Raises InputError if it is no Unicode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -196,14 +268,23 @@ def _unicode(text: str) -> str:
     return text
 
 
-def _conversation(row: tuple[Any, ...]) -> Conversation:
-    conversation_id, title, created_at, seen_from = row
-    return Conversation(conversation_id, title, datetime.fromisoformat(created_at), seen_from)
+def conversation_of(row: tuple[Any, ...]) -> Conversation:
+    """A row of CONVERSATION_COLUMNS."""
+    conversation_id, title, created_at, seen_from, head_id, is_sample, excluded = row
+    return Conversation(
+        conversation_id,
+        title,
+        datetime.fromisoformat(created_at),
+        seen_from,
+        head_id,
+        bool(is_sample),
+        bool(excluded),
+    )
 
 
 def from_row(row: tuple[Any, ...]) -> Message:
-    """A row of message: id, conversation_id, role, speaker, text, created_at, state, external_id."""
-    message_id, conversation_id, role, speaker, text, created_at, state, external_id = row
+    """A row of COLUMNS."""
+    message_id, conversation_id, role, speaker, text, created_at, state, external_id, parent_id = row
     return Message(
         message_id,
         conversation_id,
@@ -213,4 +294,5 @@ def from_row(row: tuple[Any, ...]) -> Message:
         datetime.fromisoformat(created_at),
         MessageState(state),
         external_id,
+        parent_id,
     )

@@ -39,6 +39,8 @@ CACHE_KIB = 32_000
 class Database:
     """A connection that several threads share, one transaction at a time."""
 
+    is_in_memory = False
+
     def __init__(self, path: Path, *, key: Key | None = None, busy_timeout: float = BUSY_TIMEOUT) -> None:
         """Opens the file, making it (mode 0600) and its folder (0700) if missing; changes nothing in it yet.
 
@@ -48,17 +50,22 @@ class Database:
         self.key = key
         self._busy_timeout = busy_timeout
         self._lock = threading.RLock()
-        make_private_folder(path.parent)
         with self._told():
-            _make_private_file(path)
+            address = self._make()
             # As a URI, because what is written anew under a key is named by one.
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
-            self._connection = apsw.Connection(str(path), flags=flags)
+            self._connection = apsw.Connection(address, flags=flags)
             try:
                 self._set_up(busy_timeout)
             except BaseException:
                 self._connection.close()
                 raise
+
+    def _make(self) -> str:
+        """Makes the file if it is missing, and says how SQLite is told of it."""
+        make_private_folder(self.path.parent)
+        _make_private_file(self.path)
+        return str(self.path)
 
     def _set_up(self, busy_timeout: float) -> None:
         connection = self._connection
@@ -76,7 +83,7 @@ class Database:
     def prepare_to_write(self) -> None:
         """Sets the file up for writing beside other processes. Raises StorageError if it cannot be written."""
         with self._lock, self._told():
-            if self._connection.pragma("journal_mode") != "wal":
+            if not self.is_in_memory and self._connection.pragma("journal_mode") != "wal":
                 self._connection.pragma("journal_mode", "wal")
             # What cannot be written opens well, and fails at the first write: find out now.
             if self._connection.readonly("main"):
@@ -89,7 +96,7 @@ class Database:
 
     def another(self) -> Database:
         """A second connection to the same file, for what takes long: nobody waits for it who uses this one."""
-        return Database(self.path, key=self.key, busy_timeout=self._busy_timeout)
+        return type(self)(self.path, key=self.key, busy_timeout=self._busy_timeout)
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from assistant.memory import words
 from assistant.memory.confidential import secret_in
+from assistant.memory.kinds import PEOPLE
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.quoting import quoted
 from assistant.memory.records import Memory, MemoryStatus
@@ -172,6 +173,11 @@ def _was_decided_on_what_has_changed(_: MemoryOperation, evidence: Evidence) -> 
     return _held(f"memory {evidence.changed} has changed since it was read") if evidence.changed is not None else None
 
 
+def _is_pinned(_: MemoryOperation, evidence: Evidence) -> Verdict | None:
+    target = evidence.target
+    return _held(f"memory {target.id} is pinned") if target is not None and target.pinned else None
+
+
 def _retires_many(proposal: MemoryOperation, evidence: Evidence) -> Verdict | None:
     if proposal.action is Action.DELETE and evidence.retirements > MOST_RETIREMENTS:
         return _held(f"one message would end {evidence.retirements} memories")
@@ -195,13 +201,7 @@ def _is_about_another(proposal: MemoryOperation, evidence: Evidence) -> Verdict 
     return None
 
 
-_OF_ANOTHER = re.compile(
-    r"(?:\W*\w+,?\s+){0,2}(?:my|our) (?:\w+ )?(?P<who>"
-    r"sister|brother|mother(?! tongue)|mum|mom|father|dad|parents|wife|husband|partner|girlfriend|boyfriend|fianc[eé]e?"
-    r"|son|daughter|kid|child|niece|nephew|cousin|aunt|uncle|grand\w+|friend|flatmate|roommate|neighbou?r|colleague"
-    r"|coworker|boss)s?\b",
-    re.IGNORECASE,
-)
+_OF_ANOTHER = re.compile(rf"(?:\W*\w+,?\s+){{0,2}}(?:my|our) (?:\w+ )?(?P<who>{PEOPLE})s?\b", re.IGNORECASE)
 _OF_ONESELF = re.compile(r"\b(?:I|we|me|us|myself|ourselves)\b|\b(?:my|our)\b.*\b(?:my|our)\b", re.IGNORECASE)
 """One's sister signs one's papers, too."""
 
@@ -281,6 +281,7 @@ _RULES: Sequence[Rule] = (
     _is_reworded,
     _was_forgotten,
     _was_decided_on_what_has_changed,
+    _is_pinned,
     _retires_many,
     _is_about_another,
     _is_said_of_another,

@@ -14,7 +14,8 @@ from typing import Any
 
 import apsw
 
-from assistant.memory import journal
+from assistant.memory import journal, settings
+from assistant.memory.deciding import Mode
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, OperationStatus
 from assistant.memory.records import Job
@@ -31,16 +32,27 @@ def new_owner() -> str:
 
 
 def add(connection: apsw.Connection, message_id: int) -> None:
-    """Queues a message."""
+    """Queues a message, unless remembering is paused, or nothing may be learned from its conversation: then it is never
+    read."""
+    if (
+        settings.mode(connection) is Mode.OFF
+        or connection.execute(
+            "SELECT excluded FROM conversation WHERE id = (SELECT conversation_id FROM message WHERE id = ?)",
+            (message_id,),
+        ).get
+    ):
+        return
     connection.execute("INSERT INTO job (message_id, state) VALUES (?, 'pending')", (message_id,))
 
 
 def take(connection: apsw.Connection, owner: str) -> Job | None:
-    """The oldest job that waits, now `owner`'s; None if none waits, or while another job is being done.
+    """The oldest job that waits, now `owner`'s; None if none waits, while another job is being done, or in a pause.
 
     One at a time, because what a message changes depends on what the one before it has changed.
     """
     _take_back_from_the_dead(connection)
+    if settings.mode(connection) is Mode.OFF:
+        return None
     if connection.execute("SELECT 1 FROM job WHERE state = 'running'").fetchall():
         return None
     row = connection.execute(
@@ -86,6 +98,29 @@ def count(connection: apsw.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM job WHERE state IN ('pending', 'running')").get)
 
 
+def drop(connection: apsw.Connection, message_id: int) -> None:
+    """Takes a message out of the queue that has not been read to the end. Whoever is reading it has read in vain."""
+    connection.execute("DELETE FROM job WHERE message_id = ? AND state IN ('pending', 'running')", (message_id,))
+
+
+def drop_all(connection: apsw.Connection, conversation_id: int) -> None:
+    """Takes all messages of a conversation out of the queue."""
+    connection.execute(
+        "DELETE FROM job WHERE state IN ('pending', 'running')"
+        " AND message_id IN (SELECT id FROM message WHERE conversation_id = ?)",
+        (conversation_id,),
+    )
+
+
+def waits(connection: apsw.Connection, message_id: int) -> bool:
+    """Whether the message is still to be read, or is being read."""
+    return bool(
+        connection.execute(
+            "SELECT count(*) FROM job WHERE message_id = ? AND state IN ('pending', 'running')", (message_id,)
+        ).get
+    )
+
+
 def _take_back_from_the_dead(connection: apsw.Connection) -> None:
     rows: list[Any] = connection.execute(
         "SELECT id, attempts, owner, lease_until FROM job WHERE state = 'running'"
@@ -114,3 +149,12 @@ def _is_alive(owner: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def again(connection: apsw.Connection, message_id: int) -> None:
+    """Queues a message to be read once more, as if it had not been; one that waits or is being read stays as it is."""
+    connection.execute(
+        "INSERT INTO job (message_id, state) VALUES (?, 'pending') ON CONFLICT (message_id) DO UPDATE"
+        " SET state = 'pending', attempts = 0, owner = NULL, error = '' WHERE state IN ('done', 'held')",
+        (message_id,),
+    )

@@ -118,10 +118,31 @@ def operations(
     return [_from_row(row) for row in rows]
 
 
+def timeline(connection: apsw.Connection, limit: int, before_id: int | None) -> list[Operation]:
+    """The newest rows that changed something, or the newest before `before_id`; newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM operation WHERE status = 'applied' AND action <> 'NOOP' AND id < ?"
+        " ORDER BY id DESC LIMIT ?",
+        (2**63 - 1 if before_id is None else before_id, limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
 def to_review(connection: apsw.Connection, limit: int) -> list[Operation]:
     """The newest proposals that were rejected, or are held and not settled yet; newest first."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM operation WHERE status <> 'applied' AND NOT {_SETTLED} ORDER BY id DESC LIMIT ?",
+        (limit,),
+    )
+    return [_from_row(row) for row in rows]
+
+
+def held(connection: apsw.Connection, limit: int) -> list[Operation]:
+    """The newest proposals that are held and not settled yet; newest first."""
+    rows = connection.execute(
+        # Said twice, so that the index of what is not applied is used.
+        f"SELECT {_COLUMNS} FROM operation WHERE status = 'held' AND status <> 'applied' AND NOT {_SETTLED}"
+        " ORDER BY id DESC LIMIT ?",
         (limit,),
     )
     return [_from_row(row) for row in rows]

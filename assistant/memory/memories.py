@@ -18,8 +18,13 @@ from assistant.memory.periods import Period
 from assistant.memory.records import ItemKind, Memory, MemoryStatus, MemoryVersion
 from assistant.memory.vectors import ALL, Selection
 
-_VERSION_COLUMNS = "memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
-_COLUMNS = "id, text, status, observed_at, source_message_id, version, holds_from, holds_until"
+COLUMNS = (
+    "memory.id, state.text, state.status, state.observed_at, state.source_message_id, state.version, state.holds_from,"
+    " state.holds_until, memory.pinned, memory.never_use"
+)
+"""What `from_row` reads, of `memory` joined with the version `state` of it."""
+ALL_VERSIONS = "memory JOIN memory_version AS state ON state.memory_id = memory.id"
+CURRENT = f"{ALL_VERSIONS} AND state.version = memory.version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +43,14 @@ class State:
 def memories(connection: apsw.Connection, *, include_all: bool) -> list[Memory]:
     """The active memories, or all there ever were, oldest first."""
     where = "" if include_all else "WHERE status = 'active'"
-    return [from_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM current_memory {where} ORDER BY id")]
+    return [from_row(row) for row in connection.execute(f"SELECT {COLUMNS} FROM {CURRENT} {where} ORDER BY memory.id")]
 
 
 def newest(connection: apsw.Connection, limit: int, among: Selection = ALL) -> list[Memory]:
     """The active memories that came last, newest first; of those that `among` selects."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM current_memory WHERE status = 'active' {among.restrict('id')}"
-        " ORDER BY id DESC LIMIT :limit",
+        f"SELECT {COLUMNS} FROM {CURRENT} WHERE status = 'active' {among.restrict('memory.id')}"
+        " ORDER BY memory.id DESC LIMIT :limit",
         {**among.values, "limit": limit},
     )
     return [from_row(row) for row in rows]
@@ -64,8 +69,26 @@ def find(connection: apsw.Connection, memory_id: int | None) -> Memory | None:
     # An id beyond SQLite's integers names nothing, but would not get as far as the query.
     if memory_id is None or not 0 < memory_id < 2**63:
         return None
-    row = connection.execute(f"SELECT {_COLUMNS} FROM current_memory WHERE id = ?", (memory_id,)).fetchone()
+    row = connection.execute(f"SELECT {COLUMNS} FROM {CURRENT} WHERE memory.id = ?", (memory_id,)).fetchone()
     return from_row(row) if row is not None else None
+
+
+def pinned(connection: apsw.Connection, limit: int) -> list[Memory]:
+    """The active memories that are pinned, newest first."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM {CURRENT} WHERE status = 'active' AND pinned ORDER BY memory.id DESC LIMIT ?", (limit,)
+    )
+    return [from_row(row) for row in rows]
+
+
+def mark(
+    connection: apsw.Connection, memory_id: int, *, pinned: bool | None = None, never_use: bool | None = None
+) -> None:
+    """Sets the marks that are named."""
+    connection.execute(
+        "UPDATE memory SET pinned = coalesce(?, pinned), never_use = coalesce(?, never_use) WHERE id = ?",
+        (pinned, never_use, memory_id),
+    )
 
 
 def saying(connection: apsw.Connection, text: str, status: MemoryStatus) -> list[tuple[int, datetime]]:
@@ -80,8 +103,8 @@ def saying(connection: apsw.Connection, text: str, status: MemoryStatus) -> list
 def as_of(connection: apsw.Connection, time: datetime) -> list[Memory]:
     """The memories that were active at `time`, as they stood then, oldest first."""
     rows = connection.execute(
-        f"SELECT {_VERSION_COLUMNS}, created_at"
-        " FROM memory_version WHERE julianday(created_at) <= julianday(?) ORDER BY memory_id, version",
+        f"SELECT {COLUMNS}, state.created_at FROM {ALL_VERSIONS}"
+        " WHERE julianday(state.created_at) <= julianday(?) ORDER BY memory.id, state.version",
         (times.to_text(time),),
     )
     # SQLite's comparison is exact to a millisecond only.
@@ -93,9 +116,9 @@ def history(connection: apsw.Connection, memory_id: int) -> list[MemoryVersion]:
     """All that the memory ever said, oldest first. Raises NotFoundError."""
     memory(connection, memory_id)
     rows = connection.execute(
-        f"SELECT {_VERSION_COLUMNS}, created_at, (SELECT operation.id FROM operation WHERE"
-        " operation.memory_id = memory_version.memory_id AND operation.version = memory_version.version)"
-        " FROM memory_version WHERE memory_id = ? ORDER BY version",
+        f"SELECT {COLUMNS}, state.created_at, (SELECT operation.id FROM operation WHERE"
+        " operation.memory_id = memory.id AND operation.version = state.version)"
+        f" FROM {ALL_VERSIONS} WHERE memory.id = ? ORDER BY state.version",
         (memory_id,),
     )
     return [MemoryVersion(from_row(tuple(row)), datetime.fromisoformat(since), by) for *row, since, by in rows]
@@ -165,8 +188,8 @@ def write_version(connection: apsw.Connection, memory_id: int, version: int, sta
 
 
 def from_row(row: tuple[Any, ...]) -> Memory:
-    """A row of current_memory: id, text, status, observed_at, source_message_id, version, holds_from, holds_until."""
-    memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until = row
+    """A row of `COLUMNS`."""
+    memory_id, text, status, observed_at, source_message_id, version, holds_from, holds_until, pinned, never_use = row
     return Memory(
         memory_id,
         text,
@@ -176,6 +199,8 @@ def from_row(row: tuple[Any, ...]) -> Memory:
         version,
         _period(holds_from),
         _period(holds_until),
+        bool(pinned),
+        bool(never_use),
     )
 
 

@@ -11,6 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from assistant.memory.hidden import Hidden
+from assistant.memory.kinds import MemoryKind
 from assistant.memory.operations import Action, OperationStatus
 from assistant.memory.periods import Period
 
@@ -62,12 +64,46 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A series of messages. A model that no longer reads all of it reads from the message `seen_from` on."""
+    """Messages, each of which follows another: a tree, of which the branch is shown that ends at `head_id`.
+
+    A model that no longer reads all of a branch reads from the message `seen_from` on. A sample came with the program;
+    nothing is learned from one that is excluded.
+    """
 
     id: int
     title: str
     created_at: datetime
     seen_from: int | None = None
+    head_id: int | None = None
+    is_sample: bool = False
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """A conversation as a list shows it: `message_count` counts all branches, and `last_at` is when it was last written
+    in, `opening` how the last message of the shown branch begins, on one line."""
+
+    conversation: Conversation
+    message_count: int
+    last_at: datetime
+    opening: str
+    is_imported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that a search found: by `message`, its best one, or by its title alone, then `message` is None.
+
+    `excerpt` is a line of the message around what was looked for, or the title; `spans` are the characters of it that
+    match, as (begin, end). A higher `score` is better.
+    """
+
+    conversation: Conversation
+    message: Message | None
+    excerpt: str
+    spans: tuple[tuple[int, int], ...]
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +119,16 @@ class Message:
     state: MessageState
     external_id: str | None = None
     """Where an imported message stands in its source; unique."""
+    parent_id: int | None = None
+    """The message that it follows; None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """One short fact as it now stands. `version` counts its changes, from 1.
 
-    `observed_at` is when it was said, `holds_from` and `holds_until` when it holds, each None where nobody knows.
+    `observed_at` is when it was said, `holds_from` and `holds_until` when it holds, each None where nobody knows. A
+    `pinned` one is always on offer and never changed unasked, one to `never_use` is never on offer.
     """
 
     id: int
@@ -100,6 +139,8 @@ class Memory:
     version: int
     holds_from: Period | None = None
     holds_until: Period | None = None
+    pinned: bool = False
+    never_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +152,65 @@ class MemoryVersion:
     operation_id: int | None
 
 
+class MemoryOrigin(StrEnum):
+    """Where what a memory says came from."""
+
+    SAID = "said"
+    """From a message in a chat."""
+    WRITTEN = "written"
+    """The user wrote it as it stands."""
+    IMPORTED = "imported"
+    """From a file that was brought in."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRow:
+    """A memory as a table shows it: says it `since` then; `uses` replies used it, the newest of them at `last_used`."""
+
+    memory: Memory
+    kind: MemoryKind
+    since: datetime
+    origin: MemoryOrigin
+    last_used: datetime | None
+    uses: int
+
+
+class FeedbackKind(StrEnum):
+    """What the user said of a memory."""
+
+    WRONG = "wrong"
+    OUTDATED = "outdated"
+    NEVER_USE = "never use"
+    USE_AGAIN = "use again"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    EDITED = "edited"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the user said of a memory and when: of the reply `message_id` that used it, carried out by `operation_id`.
+
+    Of memories that were merged it is the first operation of the merge.
+    """
+
+    id: int
+    memory_id: int
+    message_id: int | None
+    operation_id: int | None
+    kind: FeedbackKind
+    created_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A row of the journal: what was proposed, and what became of it.
 
     `text` is the memory's text after it, `text_before` the one before; `actor` is "manager", "user", "import" or
     "undo"; `completion` is the raw reply of `model`, kept for review, `quote` the part of the source message that the
-    operation rests on. A held one is `settled` once the user has had it
-    carried out or declined it, which is an operation of its own.
+    operation rests on. A held one is `settled` once the user has had it carried out, declined it or had its message
+    read again, which is an operation of its own.
     """
 
     id: int
@@ -136,6 +228,31 @@ class Operation:
     settled: bool = False
     model: str | None = None
     quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A held operation that the user has yet to settle, with the message that it came from.
+
+    `stale` says why it can no longer be carried out as it stands, "" if it can. `hidden` is what nobody can see in its
+    text, and then in the message.
+    """
+
+    operation: Operation
+    message: Message | None
+    stale: str
+    hidden: tuple[Hidden, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a day did to the memories: `active` of them count at its end."""
+
+    day: date
+    active: int
+    added: int
+    changed: int
+    ended: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,48 @@ _SEEN_FROM = """
 ALTER TABLE conversation ADD COLUMN seen_from INTEGER REFERENCES message;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING, _TWO_TIMES_AND_TRACES, _SEEN_FROM)
+_BRANCHES_AND_MARKS = """
+-- The message that each one follows. Those that follow the same one are siblings: other wordings, or other replies.
+ALTER TABLE message ADD COLUMN parent_id INTEGER REFERENCES message CHECK (parent_id < id);
+UPDATE message SET parent_id = (SELECT max(before.id) FROM message AS before
+    WHERE before.conversation_id = message.conversation_id AND before.id < message.id);
+CREATE INDEX message_by_parent ON message (parent_id, conversation_id, role);
+-- The last message of the branch that is shown; NULL while nothing was said.
+ALTER TABLE conversation ADD COLUMN head_id INTEGER REFERENCES message;
+UPDATE conversation SET head_id = (SELECT max(message.id) FROM message WHERE conversation_id = conversation.id);
+CREATE INDEX conversation_by_head ON conversation (head_id);
+-- Whether it came with the program, to be looked at and removed, and whether nothing may be learned from it.
+ALTER TABLE conversation ADD COLUMN is_sample INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN excluded INTEGER NOT NULL DEFAULT 0;
+-- What was typed and not sent; NULL is the conversation that has not begun.
+CREATE TABLE draft (
+    conversation_id INTEGER UNIQUE REFERENCES conversation,
+    text TEXT NOT NULL
+) STRICT;
+-- Without these, all rows are looked through for each message that is removed.
+CREATE INDEX conversation_by_seen_from ON conversation (seen_from) WHERE seen_from IS NOT NULL;
+CREATE INDEX memory_version_by_source ON memory_version (source_message_id) WHERE source_message_id IS NOT NULL;
+CREATE INDEX message_vector_by_item ON message_vector (item_id);
+
+-- A pinned memory is always on offer and never changed unasked; one never to be used is never on offer.
+ALTER TABLE memory ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE memory ADD COLUMN never_use INTEGER NOT NULL DEFAULT 0;
+-- What the user said of memories, in the order it was said; `message_id` is the reply that used it.
+CREATE TABLE feedback (
+    id INTEGER PRIMARY KEY,
+    memory_id INTEGER NOT NULL REFERENCES memory,
+    message_id INTEGER REFERENCES message,
+    operation_id INTEGER REFERENCES operation,
+    kind TEXT NOT NULL
+        CHECK (kind IN ('wrong', 'outdated', 'never use', 'use again', 'pinned', 'unpinned', 'edited', 'merged')),
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX feedback_by_memory ON feedback (memory_id);
+CREATE INDEX feedback_by_message ON feedback (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX citation_by_memory ON citation (memory_id, message_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SETTLING, _TWO_TIMES_AND_TRACES, _SEEN_FROM, _BRANCHES_AND_MARKS)
 """The statement list that leads from each version to the next; the database's version is how many have run."""
 
 

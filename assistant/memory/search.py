@@ -43,8 +43,11 @@ def search(
     kinds: Sequence[ItemKind],
     floor: bool,
     when: Times = ANY_TIME,
+    for_answer: bool = False,
 ) -> list[Hit]:
     """The best `limit` hits among `kinds`, best first. `query` is the vector of `text`, if there is one.
+
+    `for_answer` leaves out the memories that are never to be used.
 
     With `floor`, a hit shares a word that means something with the query, or is near to it in meaning; without, there
     are `limit` memories as long as the bank has them, far ones and then the newest. Both kinds are ranked by themselves
@@ -53,6 +56,8 @@ def search(
     hits: list[Hit] = []
     for kind in kinds:
         among = _selection(kind, when)
+        if for_answer and kind is ItemKind.MEMORY:
+            among = _usable(connection, among)
         found = _ranked(connection, text, query, kind, max(limit, CANDIDATES), floor=floor, among=among)
         hits += [_hit(connection, kind, item_id, why, text) for item_id, why in found[:limit]]
         if not floor and kind is ItemKind.MEMORY and len(found) < limit:
@@ -60,6 +65,13 @@ def search(
             newest = [memory for memory in memories.newest(connection, limit, among) if memory.id not in ids]
             hits += [Hit(0.0, Explanation(), memory=memory) for memory in newest]
     return sorted(hits, key=lambda hit: -hit.score)[:limit]
+
+
+def _usable(connection: apsw.Connection, among: Selection) -> Selection:
+    """Those of `among` that may be used."""
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM memory WHERE never_use)").get:
+        return among
+    return Selection(f"SELECT id FROM memory WHERE NOT never_use {among.restrict('id')}", among.values)
 
 
 def match_expression(text: str) -> str:
@@ -150,8 +162,9 @@ def _matching(connection: apsw.Connection, kind: ItemKind, expression: str, limi
     if not expression:
         return []
     table = TEXTS[kind]
+    # With the plus the words are looked up once, and not once for each item that `among` selects.
     rows = connection.execute(
-        f"SELECT rowid FROM {table} WHERE {table} MATCH :expression {among.restrict('rowid')}"
+        f"SELECT rowid FROM {table} WHERE {table} MATCH :expression {among.restrict('+rowid')}"
         " ORDER BY rank, rowid DESC LIMIT :limit",
         {**among.values, "expression": expression, "limit": limit},
     )

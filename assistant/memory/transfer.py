@@ -26,7 +26,7 @@ from assistant.memory.records import Memory
 FORMAT = 1
 TABLES = (
     "setting", "conversation", "message", "memory", "operation", "memory_version", "citation", "job", "tombstone",
-    "tombstone_word",
+    "tombstone_word", "feedback", "draft",
 )  # fmt: skip
 """All that is no cache."""
 _HINT = "Bring in a file that `recollect export` has written."

@@ -1,7 +1,8 @@
 """Taking an operation back, and taking that back again.
 
 Promises that undoing writes a new version that says what the memory said before, that it is in the journal like any
-operation, and that nothing newer is overwritten by it. Runs inside its caller's transaction.
+operation, that nothing newer is overwritten by it, and that the rows of a merge are taken back together or not at all.
+Runs inside its caller's transaction.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import apsw
 
 from assistant.errors import InputError
-from assistant.memory import journal, memories, tombstones
+from assistant.memory import journal, memories, merging, tombstones
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.memories import State
 from assistant.memory.operations import Action
@@ -37,10 +38,19 @@ def undo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     """Undoes that operation, or the newest that stands. Raises InputError saying why not, or NotFoundError.
 
     The newest that stands is never itself an undo, so that undoing again and again walks back to the empty bank;
-    undoing an undo by its id is redo.
+    undoing an undo by its id is redo. Of a merge, all rows are undone; returned is the one that undoes the named one.
     """
-    target = _newest(connection) if operation_id is None else _target(connection, operation_id)
-    return _take_back(connection, target)
+    if operation_id is None:
+        return _undo_first_possible(connection, _newest(connection), "There is nothing to undo.")
+    return _undo_all(connection, operation_id)
+
+
+def _undo_all(connection: apsw.Connection, operation_id: int) -> Operation:
+    """Undoes the operation and those that stand and fall with it, the newest first."""
+    named = journal.operation(connection, operation_id)
+    members = [named.id] if named.undone else merging.together(connection, named.id)
+    written = {member: _take_back(connection, _target(connection, member)) for member in reversed(members)}
+    return written[named.id]
 
 
 def _take_back(connection: apsw.Connection, target: _Target) -> Operation:
@@ -76,7 +86,7 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     Raises InputError saying why not, or NotFoundError.
     """
     if operation_id is None:
-        return _take_back(connection, _newest_undo(connection))
+        return _undo_first_possible(connection, _newest_undo(connection), "There is nothing to redo.")
     operation = journal.operation(connection, operation_id)
     undone_by: int | None = connection.execute(
         "SELECT max(id) FROM operation WHERE undoes = ? AND NOT undone", (operation_id,)
@@ -86,8 +96,8 @@ def redo(connection: apsw.Connection, operation_id: int | None) -> Operation:
     return undo(connection, undone_by)
 
 
-def _newest_undo(connection: apsw.Connection) -> _Target:
-    """The newest undo, not of an undo, that can be taken back, as what it did is how its memory now stands."""
+def _newest_undo(connection: apsw.Connection) -> list[int]:
+    """The newest undos, not of an undo, that can be taken back, as what each did is how its memory now stands."""
     rows: Any = connection.execute(
         "SELECT later.id FROM operation AS later CROSS JOIN operation AS undone_one ON undone_one.id = later.undoes"
         " CROSS JOIN current_memory AS now ON now.id = later.memory_id"
@@ -96,11 +106,11 @@ def _newest_undo(connection: apsw.Connection) -> _Target:
         " AND left.result_of IS now.result_of AND now.status <> 'purged' ORDER BY later.id DESC LIMIT ?",
         (LOOKED_THROUGH,),
     ).fetchall()
-    return _first_possible(connection, rows, "There is nothing to redo.")
+    return [operation_id for (operation_id,) in rows]
 
 
-def _newest(connection: apsw.Connection) -> _Target:
-    """The newest operation that can be undone, as what it did is how its memory now stands."""
+def _newest(connection: apsw.Connection) -> list[int]:
+    """The newest operations that can be undone, as what each did is how its memory now stands."""
     rows: Any = connection.execute(
         # Joined crosswise, so that the newest operations are looked at first, and seldom more than one of them.
         "SELECT operation.id FROM operation CROSS JOIN current_memory"
@@ -111,15 +121,16 @@ def _newest(connection: apsw.Connection) -> _Target:
         " ORDER BY operation.id DESC LIMIT ?",
         (LOOKED_THROUGH,),
     ).fetchall()
-    return _first_possible(connection, rows, "There is nothing to undo.")
+    return [operation_id for (operation_id,) in rows]
 
 
-def _first_possible(connection: apsw.Connection, rows: Iterable[Any], nothing: str) -> _Target:
-    """The first of these operations that nothing stands against; if there is none, why not the very first."""
+def _undo_first_possible(connection: apsw.Connection, candidates: Iterable[int], nothing: str) -> Operation:
+    """Undoes the first of these operations that nothing stands against; if there is none, says why not the first."""
     refusal = InputError(nothing)
-    for number, (operation_id,) in enumerate(rows):
+    for number, operation_id in enumerate(candidates):
         try:
-            return _target(connection, operation_id)
+            with connection:  # What of a merge was undone before the refusal is not.
+                return _undo_all(connection, operation_id)
         except InputError as error:
             refusal = error if number == 0 else refusal
     raise refusal

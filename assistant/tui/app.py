@@ -1,26 +1,43 @@
-"""The app: looks, keys that work everywhere, and the order in which things start and end.
+"""The app: its modes, looks, keys that work everywhere, and the order in which things start and end.
 
 Promises that the first paint waits for nothing: what opens the bank and starts the model is called in a thread after
-it. Knows nothing of what they are.
+it, and a mode is made when one first goes there. Knows nothing of what the modes do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.signal import Signal
 
+from assistant.errors import RecollectError
+from assistant.paths import Paths
 from assistant.tui import events
 from assistant.tui.at_hand import MakeEngine, OpenBank
+from assistant.tui.backstage import Backstage
+from assistant.tui.modes import Mode
+from assistant.tui.problems import Problems
 from assistant.tui.screens.chat import ChatScreen
-from assistant.tui.screens.help import HelpScreen
-from assistant.tui.session import Session
+from assistant.tui.screens.mode import ModeScreen
 from assistant.tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from assistant.tui.model_shelf import ModelShelf
+
+_SCREENS = {
+    Mode.MEMORY: ("assistant.tui.screens.memory", "MemoryScreen"),
+    Mode.MODELS: ("assistant.tui.screens.models", "ModelsScreen"),
+    Mode.TRAINING: ("assistant.tui.screens.training", "TrainingScreen"),
+    Mode.SETTINGS: ("assistant.tui.screens.settings", "SettingsScreen"),
+}
+"""Where the modes are that are imported when one first goes there."""
 
 
 class RecollectApp(App[None]):
@@ -34,44 +51,97 @@ class RecollectApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help"),
+        *(Binding(f"{mode.key},alt+{number}", f"mode('{mode.name}')", mode.value, show=False)
+          for number, mode in enumerate(Mode, 1)),
+        Binding("f8", "problems", "Problems", show=False),
+        Binding("ctrl+t", "change_look", "Light or dark", show=False),
         Binding("ctrl+q", "quit", "Quit", priority=True),
-    ]
+    ]  # fmt: skip
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank) -> None:
+    def __init__(
+        self, make_engine: MakeEngine, open_bank: OpenBank, paths: Paths, shelf: ModelShelf | None = None
+    ) -> None:
         super().__init__()
         # Not when it is mounted: to change the looks then would have all styles made anew.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        self._chat = ChatScreen(Session(make_engine, open_bank))
+        self.backstage = Backstage(make_engine, open_bank, paths, shelf)
+        self.memory_changed = Signal[None](self, "memory changed")
+        """Told whenever a memory was changed, by whomever; screens that show memories listen."""
+        self.engine: events.EngineLoading | events.EngineReady | events.EngineFailed | None = None
+        """What was told last of the models; None while the first ones are being loaded."""
+        self.engine_changed = Signal[None](self, "engine changed")
+        self.problems = Problems()
+        self.chat = ChatScreen(self.backstage)
         self._exit_code = 0
 
     def on_mount(self) -> None:
-        self.push_screen(self._chat)
+        self.add_mode(Mode.CHAT.name, lambda: self.chat)
+        for mode in _SCREENS:
+            self.add_mode(mode.name, self._maker(mode))
+        self.switch_mode(Mode.CHAT.name)
+
+    def _maker(self, mode: Mode) -> Callable[[], Screen[None]]:
+        def make() -> Screen[None]:
+            module, name = _SCREENS[mode]
+            screen: type[ModeScreen] = getattr(import_module(module), name)
+            return screen(self.backstage)
+
+        return make
 
     async def on_unmount(self) -> None:
-        await asyncio.to_thread(self._chat.session.close)
+        self.chat.leave()
+        await asyncio.to_thread(self.backstage.close)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        chat = self._chat
-        yield SystemCommand("New conversation", "What is remembered stays", chat.action_new_conversation)
-        yield SystemCommand("Undo", "Take back what was remembered last", chat.action_undo)
-        yield SystemCommand("Redo", "Take back the last undo", chat.action_redo)
-        yield SystemCommand("Memories used", "Show or hide those of the last answer", chat.action_show_memories)
+        for mode in Mode:
+            yield SystemCommand(f"Go to {mode.value}", mode.key.upper(), lambda mode=mode: self.action_mode(mode.name))
+        yield from self.chat.commands()
         yield SystemCommand("Light or dark", "Change the look", self.action_change_look)
+        yield SystemCommand("Problems", "All that went wrong since the start, and what to do", self.action_problems)
         yield SystemCommand("Help", "Keys and marks", self.action_help)
         yield SystemCommand("Quit", "Leave; everything is saved", self.action_quit)
 
+    def action_mode(self, name: str) -> None:
+        """Goes to a mode, unless something lies over the one at hand that has to be answered first."""
+        if self.current_mode != name and len(self.screen_stack) == 1:
+            self.switch_mode(name)
+
     def action_help(self) -> None:
+        from assistant.tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
+
+    def action_problems(self) -> None:
+        from assistant.tui.screens.problems import ProblemsScreen
+
+        if not isinstance(self.screen, ProblemsScreen):
+            self.push_screen(ProblemsScreen(self.problems))
 
     def action_change_look(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     async def action_quit(self) -> None:
         self.exit(return_code=self._exit_code)
+
+    def report(self, error: RecollectError) -> None:
+        """Keeps an error where all can be looked up, and says it on the screen that is looked at."""
+        self.problems.add(error)
+        text = f"{error.message} {error.hint}".strip()
+        if isinstance(self.screen, ModeScreen):
+            self.screen.say(f"✗ {text}")
+        else:
+            self.notify(text, severity="error")
+
+    @on(events.EngineLoading)
+    @on(events.EngineReady)
+    @on(events.EngineFailed)
+    def _tell_of_engine(self, event: events.EngineLoading | events.EngineReady | events.EngineFailed) -> None:
+        self.engine = event
+        self.engine_changed.publish(None)
 
     @on(events.OpenFailed)
     def _remember_exit_code(self, event: events.OpenFailed) -> None:

@@ -6,33 +6,64 @@ Promises that importing this imports neither the bank's driver nor a model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message as Event
 
 from assistant.errors import RecollectError
-from assistant.memory.records import Citation, Message, Operation
+from assistant.memory.records import Citation, Memory, Message, Operation
+
+if TYPE_CHECKING:  # It comes with the bank's driver.
+    from assistant.conversation.context import Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A memory that an answer used: what it said then, and the memory as it stands now."""
+
+    citation: Citation
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message as it is shown: with the memories it names, and with what was remembered because of it."""
+    """One message as it is shown: with the memories it names, and with what was remembered because of it.
+
+    `place` is set if there are others in its place: which of how many it is.
+    """
 
     message: Message
-    citations: tuple[Citation, ...] = ()
+    used: tuple[Used, ...] = ()
     operations: tuple[Operation, ...] = ()
+    place: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a conversation, oldest entry first. `earlier` and `later` say whether there is more on that side.
+
+    The model reads the conversation from the message `seen_from` on, None if from its beginning.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    earlier: bool = False
+    later: bool = False
+    seen_from: int | None = None
 
 
 @dataclass
 class Opened(Event):
-    """A conversation is at hand, oldest entry first. `earlier` says whether there is more before them.
+    """A conversation is at hand; without an id it has not begun. `at` is the message to go to, None for its end.
 
-    The model reads it from the message `seen_from` on, None if from its beginning.
+    Of a temporary one nothing is kept. `draft` was typed there and not sent.
     """
 
+    conversation_id: int | None
     title: str
-    entries: tuple[Entry, ...]
-    earlier: bool
-    seen_from: int | None = None
+    window: Window
+    at: int | None = None
+    temporary: bool = False
+    draft: str = ""
 
 
 @dataclass
@@ -44,11 +75,30 @@ class OpenFailed(Event):
 
 @dataclass
 class EarlierLoaded(Event):
-    """The entries before the first one shown; see `Opened`."""
+    """The entries before the first one shown; `window.later` says nothing here."""
 
-    entries: tuple[Entry, ...]
-    earlier: bool
-    seen_from: int | None = None
+    window: Window
+
+
+@dataclass
+class LaterLoaded(Event):
+    """The entries after the last one shown; `window.earlier` says nothing here."""
+
+    window: Window
+
+
+@dataclass
+class OpenMessage(Event):
+    """Somebody wants to see that message in its place in its conversation."""
+
+    message_id: int
+
+
+@dataclass
+class EngineLoading(Event):
+    """Other models were chosen and are being loaded in place of the former ones; `names` says which."""
+
+    names: str
 
 
 @dataclass
@@ -65,10 +115,12 @@ class EngineFailed(Event):
 
 @dataclass
 class Saved(Event):
-    """The user's message is durable and waits for its answer."""
+    """The user's message is durable and waits for its answer. It stands in the place of the message `instead_of`."""
 
     message: Message
     title: str
+    place: tuple[int, int] | None = None
+    instead_of: int | None = None
 
 
 @dataclass
@@ -83,7 +135,7 @@ class NotSaved(Event):
 class Answered(Event):
     """The answer is saved. `note` says, in words, what is wrong with it.
 
-    Of the `prompt_tokens` that the model was asked with, it had to read `read_tokens`; see `Opened` for `seen_from`.
+    Of the `prompt_tokens` that the model was asked with, it had to read `read_tokens`; see `Window` for `seen_from`.
     """
 
     entry: Entry
@@ -138,10 +190,18 @@ class Failed(Event):
 
 @dataclass
 class Standing(Event):
-    """How things stand: how search works, and how many messages the manager has yet to read."""
+    """How things stand: how search works, how many messages the manager has yet to read, and whether it may at all."""
 
     search_mode: str
     pending: int
+    paused: bool = False
+
+
+@dataclass
+class Gauged(Event):
+    """What stands in the next prompt beside the message, so that it can be told how long it will be."""
+
+    gauge: Gauge
 
 
 @dataclass

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from queue import SimpleQueue
+from typing import TypeVar
 
 Work = Callable[[], None]
+Result = TypeVar("Result")
 
 
 class Lane:
@@ -32,6 +35,15 @@ class Lane:
             self._thread = threading.Thread(target=self._run, name=f"recollect-{self._name}", daemon=True)
             self._thread.start()
 
+    def ask(self, work: Callable[[], Result]) -> Future[Result]:
+        """Queues `work` and gives what it will come to, errors included; after `close` that is cancelled."""
+        future: Future[Result] = Future()
+        if self._closed:
+            future.cancel()
+            return future
+        self.put(lambda: _settle(future, work))
+        return future
+
     def close(self, *, drop: bool) -> None:
         """Takes no more work; with `drop`, what has not begun is dropped, else it is done. See `join`."""
         self._closed = True
@@ -51,3 +63,12 @@ class Lane:
                 work()
             except BaseException as error:  # noqa: BLE001 - nobody else can see what a thread raises
                 self._on_bug(error)
+
+
+def _settle(future: Future[Result], work: Callable[[], Result]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+        future.set_exception(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,9 +22,12 @@ from assistant.tui.at_hand import AtHand
 from assistant.tui.lane import Lane
 
 if TYPE_CHECKING:  # What imports the bank's driver is imported in the thread, after the first paint.
+    from assistant.agents.speed import Speed
     from assistant.conversation.chat import Event as ChatEvent
     from assistant.conversation.chat import Turn
+    from assistant.conversation.context import Scale
     from assistant.conversation.queue import Receipt
+    from assistant.memory.bank import MemoryBank
 
 GRACE_SECONDS = 2.0
 """How long an answer waits for the manager, so that it knows what was just said, before it goes first."""
@@ -38,7 +42,10 @@ class ModelWork:
         self._at_hand = at_hand
         self._pieces: deque[str] = deque()
         self._unanswered: deque[int] = deque()
+        self._wanted: deque[str] = deque()
+        self._measuring: deque[Agent] = deque()
         self._make_way = threading.Event()
+        self._scale: Scale | None = None
         self._lane = Lane("model", at_hand.post_bug)
 
     def load(self) -> None:
@@ -49,17 +56,39 @@ class ModelWork:
         """Makes the day's backup."""
         self._lane.put(self._back_up)
 
-    def answer(self, message: Message, stop: threading.Event) -> None:
-        """Answers a message that is saved; `stop` ends the answer."""
+    def answer(self, bank: MemoryBank, message: Message, stop: threading.Event, *, anew: bool = False) -> None:
+        """Answers a message that is saved in `bank`, `anew` if it has an answer; `stop` ends it."""
         self._unanswered.append(message.id)
-        self._lane.put(partial(self._answer, message, stop))
+        self._lane.put(partial(self._answer, bank, message, stop, anew))
         grace = threading.Timer(GRACE_SECONDS, self._make_way.set)
         grace.daemon = True
         grace.start()
 
+    def change_models(self, names: str) -> None:
+        """Closes the models and loads those that are chosen now, called `names`, once the answer at hand has ended."""
+        loading = self._at_hand.loading  # Looked at first: what is begun after the next line is what is wanted.
+        self._wanted.append(names)
+        self._make_way.set()
+        if loading is not None:
+            threading.Thread(target=loading.close, name="recollect-give-up-loading", daemon=True).start()
+        self._lane.put(self._change)
+
+    def measure(self, agent: Agent, cancel: threading.Event) -> Future[Speed | None]:
+        """How fast the model of `agent` reads and writes; None if `cancel` ended it. It may raise EngineError."""
+        self._measuring.append(agent)
+        self._make_way.set()
+        return self._lane.ask(partial(self._measure, agent, cancel))
+
     def index(self) -> None:
         """Lets what was brought back or carried out be found by its meaning."""
         self._lane.put(self._index)
+
+    @property
+    def scale(self) -> Scale:
+        """How long a token is, as far as answers have told. Call it away from the UI loop."""
+        from assistant.conversation.context import Scale
+
+        return self._scale or Scale()
 
     def take_text(self) -> str:
         """What the answer has grown by since this was last asked."""
@@ -80,10 +109,29 @@ class ModelWork:
         try:
             self._at_hand.ready_engine()
         except EngineError as error:
-            self._at_hand.post(events.EngineFailed(error))
+            if not self._wanted:  # Else it was given up for another one.
+                self._at_hand.post(events.EngineFailed(error))
         else:
             self._remember()
         self._lane.put(self._back_up)
+
+    def _change(self) -> None:
+        names = None
+        while self._wanted:
+            names = self._wanted.popleft()
+        if names is not None:
+            self._at_hand.change_engine()
+            self._at_hand.post(events.EngineLoading(names))
+            self._load()
+
+    def _measure(self, agent: Agent, cancel: threading.Event) -> Speed | None:
+        from assistant.agents.speed import measure
+
+        try:
+            return measure(self._at_hand.ready_engine(), agent, cancel)
+        finally:
+            self._measuring.popleft()
+            self._lane.put(self._remember)  # What was put back for this.
 
     def _generator(self) -> tuple[Generator, Mapping[Agent, ModelTraits]]:
         """The models, used as their traits want it, and these. Raises EngineError."""
@@ -92,20 +140,23 @@ class ModelWork:
         engine = self._at_hand.ready_engine()
         return Reconsidering(engine, engine.traits), engine.traits
 
-    def _answer(self, message: Message, stop: threading.Event) -> None:
+    def _answer(self, bank: MemoryBank, message: Message, stop: threading.Event, anew: bool) -> None:
         from assistant.agents.answer import AnswerAgent
         from assistant.conversation.chat import Chat
 
+        self._change()
         self._unanswered.popleft()
         self._pieces.clear()
         try:
             generator, traits = self._generator()
-            chat = Chat(self._at_hand.bank, AnswerAgent(generator, traits[Agent.ANSWER]))
-            turn = chat.reply(message, on_event=self._follow, cancel=stop)
-            answer = self._at_hand.entry(turn.reply)
+            chat = Chat(bank, AnswerAgent(generator, traits[Agent.ANSWER]))
+            turn = chat.reply(message, on_event=self._follow, cancel=stop, anew=anew)
+            place = bank.sibling_places([turn.reply.id]).get(turn.reply.id)
+            answer = self._at_hand.entry(bank, turn.reply, place)
         except RecollectError as error:
             self._at_hand.post(events.AnswerFailed(message, error))
             return
+        self._scale = self.scale.after(turn)
         cost = turn.completion
         self._at_hand.post(
             events.Answered(answer, _note(turn), cost.prompt_tokens, cost.read_tokens, seen_from=turn.seen_from)
@@ -124,7 +175,7 @@ class ModelWork:
 
         # First the event, then the look: a message that comes in between finds the one or is found by the other.
         self._make_way = threading.Event()
-        if self._unanswered or self._at_hand.closing:
+        if self._somebody_waits or self._at_hand.closing:
             return
         try:
             self._at_hand.post_standing()
@@ -135,6 +186,10 @@ class ModelWork:
             self._index_in_idle_time()
         except RecollectError as error:
             self._at_hand.post(events.Failed(error))
+
+    @property
+    def _somebody_waits(self) -> bool:
+        return bool(self._unanswered or self._wanted or self._measuring)
 
     def _tell_receipt(self, receipt: Receipt) -> None:
         self._at_hand.post(events.Remembered(receipt.message_id, receipt.operations))
@@ -153,7 +208,7 @@ class ModelWork:
     def _index_in_idle_time(self) -> None:
         """Lets the rest be found by its meaning, which may be ten thousand messages, while nobody waits."""
         with suppress(EngineError):
-            while not (self._unanswered or self._make_way.is_set()) and self._at_hand.bank.index_pending(
+            while not (self._somebody_waits or self._make_way.is_set()) and self._at_hand.bank.index_pending(
                 INDEXED_AT_ONCE
             ):
                 pass

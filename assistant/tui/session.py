@@ -1,7 +1,6 @@
-"""Everything a chat needs that can take time: the bank, the model, the manager's queue, each away from the UI loop.
+"""One chat: opening conversations, sending, answering, undoing, each away from the UI loop.
 
-Promises that no method here waits, that every outcome arrives as an event, and that `close` leaves nothing half done:
-a stopped answer is saved and an unfinished job goes back into its queue. Quick work (the bank) and slow work (the
+Promises that no method here waits and that every outcome arrives as an event. Quick work (the bank) and slow work (the
 model) have a thread each, so that undo works while an answer streams. Knows nothing of widgets.
 """
 
@@ -10,35 +9,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.message import Message as Event
 
 from assistant.errors import EngineError, InputError, RecollectError
 from assistant.memory.records import Message
 from assistant.tui import events
-from assistant.tui.at_hand import AtHand, MakeEngine, OpenBank
-from assistant.tui.events import Entry
-from assistant.tui.lane import Lane
-from assistant.tui.model_work import ModelWork
+from assistant.tui.backstage import Backstage
+from assistant.tui.events import Window
 
-WINDOW = 60
+if TYPE_CHECKING:
+    from assistant.memory.bank import MemoryBank
+
+WINDOW = 40
 """Messages that are shown at first, and kept on the screen while one chats."""
 PAGE = 40
-"""Messages that are added when one goes back."""
-CLOSE_SECONDS = 3.0
-"""How long `close` waits for each thread. The engine ends a stopped generation within one second."""
+"""Messages that are added when one goes back or forth."""
 _JOURNAL_SEEN = 100
 """Rows of the journal looked through to tell which of them an undo without an id has undone."""
 
 
 class Session:
-    """One chat: opens what it needs, answers, remembers, undoes. Call it from the UI loop."""
+    """The chat that is at hand. Call it from the UI loop."""
 
-    def __init__(self, make_engine: MakeEngine, open_bank: OpenBank) -> None:
-        self._at_hand = AtHand(make_engine, open_bank)
-        self._model = ModelWork(self._at_hand)
-        self._quick = Lane("bank", self._at_hand.post_bug)
+    def __init__(self, backstage: Backstage) -> None:
+        self._at_hand = backstage.at_hand
+        self._model = backstage.model
+        self._quick = backstage.quick
         self._conversation_id: int | None = None
+        self._temporary: MemoryBank | None = None
         self._undos: list[int] = []
         self._stop = threading.Event()
 
@@ -49,15 +49,31 @@ class Session:
         self._at_hand.tell = tell
         self._quick.put(self._open)
 
-    def send(self, text: str) -> None:
-        """Saves `text` as a message of the user and answers it."""
-        self._stop = threading.Event()
-        self._quick.put(partial(self._save, text, self._stop))
+    def open_conversation(self, conversation_id: int) -> None:
+        """Shows the end of that conversation, which goes on there."""
+        self._quick.put(partial(self._telling, self._open_conversation, conversation_id))
 
-    def answer(self, message: Message) -> None:
-        """Answers a message that is saved already."""
+    def open_message(self, message_id: int) -> None:
+        """Shows that message in its place in its conversation, which goes on there."""
+        self._quick.put(partial(self._telling, self._open_message, message_id))
+
+    def show_sibling(self, message_id: int, step: int) -> None:
+        """Shows the branch of the message that stands `step` further among those in the place of that one."""
+        self._quick.put(partial(self._telling, self._show_sibling, message_id, step))
+
+    def begin_conversation(self, *, temporary: bool = False) -> None:
+        """Leaves the conversation as it is; the next message begins a new one. Of a temporary one nothing is kept."""
+        self._quick.put(partial(self._telling, self._begin_conversation, temporary))
+
+    def send(self, text: str, instead_of: Message | None = None) -> None:
+        """Saves `text` as a message of the user and answers it; it stands beside the message `instead_of`."""
         self._stop = threading.Event()
-        self._model.answer(message, self._stop)
+        self._quick.put(partial(self._save, text, instead_of, self._stop))
+
+    def answer(self, message: Message, *, anew: bool = False) -> None:
+        """Answers a message that is saved already; `anew` differently from the answer that it has, beside that."""
+        self._stop = threading.Event()
+        self._quick.put(partial(self._answer, message, self._stop, anew))
 
     def stop(self) -> None:
         """Ends the answer within one token; what was said is kept."""
@@ -67,40 +83,61 @@ class Session:
         """What the answer has grown by since this was last asked."""
         return self._model.take_text()
 
+    def keep_draft(self, text: str) -> None:
+        """Keeps what was typed and not sent, for the conversation at hand."""
+        self._quick.put(partial(self._telling, self._keep_draft, text))
+
+    def measure(self) -> None:
+        """Tells what stands in the next prompt; see `Gauged`."""
+        self._quick.put(partial(self._telling, self._measure))
+
     def undo(self, operation_id: int | None = None) -> None:
         """Undoes that operation, or the newest that stands. Undoing an undo does it again."""
-        self._quick.put(partial(self._undo, operation_id))
+        self._quick.put(partial(self._telling, self._undo, operation_id))
 
     def redo(self) -> None:
         """Undoes the newest undo of this session."""
-        self._quick.put(self._redo)
+        self._quick.put(partial(self._telling, self._redo))
 
-    def accept(self, operation_id: int) -> None:
-        """Carries out an operation that was held for review."""
-        self._quick.put(partial(self._accept, operation_id))
+    def accept(self, operation_id: int, text: str | None = None) -> None:
+        """Carries out an operation that was held for review, with another `text` if there is one."""
+        self._quick.put(partial(self._telling, self._accept, operation_id, text))
 
     def load_earlier(self, before_id: int) -> None:
         """Fetches the messages before that one."""
-        self._quick.put(partial(self._load_earlier, before_id))
+        self._quick.put(partial(self._telling, self._load_earlier, before_id))
 
-    def begin_conversation(self) -> None:
-        """Leaves the conversation as it is; the next message begins a new one."""
-        self._quick.put(self._begin_conversation)
+    def load_later(self, after_id: int) -> None:
+        """Fetches the messages after that one."""
+        self._quick.put(partial(self._telling, self._load_later, after_id))
 
-    def close(self) -> None:
-        """Ends all work, then closes model and bank. It waits, so call it away from the UI loop."""
-        self._stop.set()
-        self._quick.close(drop=False)  # A message that was sent is saved, even if it was the last thing done.
-        self._model.close()
-        self._quick.join(CLOSE_SECONDS)
-        if self._at_hand.loaded:  # Else there is nothing to finish, and only closing the engine ends the wait for it.
-            self._model.join(CLOSE_SECONDS)
-        self._at_hand.closing = True
-        self._at_hand.close_engine()
-        self._model.join(CLOSE_SECONDS)
-        self._at_hand.close_bank()
+    def pause(self, paused: bool) -> None:
+        """Has nothing remembered of what is said from now on, or has it remembered again."""
+        self._quick.put(partial(self._telling, self._pause, paused))
+
+    @property
+    def conversation_id(self) -> int | None:
+        """The conversation at hand, None before its first message. Of a temporary one the bank knows nothing."""
+        return self._conversation_id
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether nothing is kept of the conversation at hand."""
+        return self._temporary is not None
 
     # In the thread for quick work
+
+    def _telling(self, work: Callable[..., None], *arguments: object) -> None:
+        """Does `work`, and tells what is wrong if it fails."""
+        try:
+            work(*arguments)
+        except RecollectError as error:
+            self._at_hand.post(events.Failed(error))
+
+    @property
+    def _bank(self) -> MemoryBank:
+        """Where the conversation at hand is."""
+        return self._temporary if self._temporary is not None else self._at_hand.bank
 
     def _open(self) -> None:
         hopeless: EngineError | None = None
@@ -109,11 +146,11 @@ class Session:
         except EngineError as error:
             hopeless = error
         try:
-            conversation = self._at_hand.bank.latest_conversation()
-            self._conversation_id = conversation.id if conversation is not None else None
-            title, seen_from = (conversation.title, conversation.seen_from) if conversation is not None else ("", None)
-            entries, earlier = self._entries(WINDOW)
-            self._at_hand.post(events.Opened(title, entries, earlier, seen_from))
+            last = self._at_hand.bank.latest_conversation()
+            if last is not None:
+                self._open_conversation(last.id)
+            else:
+                self._begin_conversation(temporary=False)
             self._at_hand.post_standing()
         except RecollectError as error:
             self._at_hand.post(events.OpenFailed(error))
@@ -124,37 +161,94 @@ class Session:
         else:
             self._model.load()
 
-    def _entries(self, limit: int, before_id: int | None = None) -> tuple[tuple[Entry, ...], bool]:
-        """Up to `limit` entries, oldest first, and whether there are earlier ones."""
-        if self._conversation_id is None:
-            return (), False
-        found = self._at_hand.bank.messages(self._conversation_id, limit + 1, before_id)
-        return tuple(self._at_hand.entry(message) for message in found[-limit:]), len(found) > limit
+    def _open_conversation(self, conversation_id: int) -> None:
+        self._leave_temporary()
+        found = self._bank.messages(conversation_id, WINDOW + 1)
+        self._show(conversation_id, found[-WINDOW:], earlier=len(found) > WINDOW, later=False)
 
-    def _save(self, text: str, stop: threading.Event) -> None:
+    def _open_message(self, message_id: int) -> None:
+        self._leave_temporary()
+        self._bank.show_branch(message_id)
+        around = self._bank.messages_around(message_id, WINDOW // 2 + 1, WINDOW // 2 + 1)
+        at = next(place for place, message in enumerate(around) if message.id == message_id)
+        before, after = around[:at], around[at:]
+        shown = [*before[-(WINDOW // 2) :], *after[: WINDOW // 2 + 1]]
+        earlier, later = len(before) > WINDOW // 2, len(after) > WINDOW // 2 + 1
+        self._show(shown[0].conversation_id, shown, earlier=earlier, later=later, at=message_id)
+
+    def _show_sibling(self, message_id: int, step: int) -> None:
+        siblings = self._bank.siblings(message_id)
+        other = siblings[(siblings.index(message_id) + step) % len(siblings)]
+        self._bank.show_branch(other)
+        conversation_id = self._bank.message(other).conversation_id
+        found = self._bank.messages(conversation_id, WINDOW + 1)
+        self._show(conversation_id, found[-WINDOW:], earlier=len(found) > WINDOW, later=False, at=other)
+
+    def _show(
+        self, conversation_id: int, messages: list[Message], *, earlier: bool, later: bool, at: int | None = None
+    ) -> None:
+        self._conversation_id = conversation_id
+        window = self._at_hand.window(self._bank, messages, earlier=earlier, later=later)
+        title, draft = self._bank.conversation(conversation_id).title, self._bank.draft(conversation_id)
+        self._at_hand.post(events.Opened(conversation_id, title, window, at, self.is_temporary, draft))
+        self._measure()
+
+    def _begin_conversation(self, temporary: bool) -> None:
+        from assistant.memory.bank import MemoryBank
+
+        self._leave_temporary()
+        self._conversation_id = None
+        if temporary:
+            self._temporary = MemoryBank.temporary()
+        draft = "" if temporary else self._bank.draft(None)
+        self._at_hand.post(events.Opened(None, "", Window(), temporary=temporary, draft=draft))
+        self._measure()
+
+    def _leave_temporary(self) -> None:
+        # Not closed: an answer may still be written into it, and it goes when the last one lets go of it.
+        self._temporary = None
+
+    def _save(self, text: str, instead_of: Message | None, stop: threading.Event) -> None:
         from assistant.conversation.chat import save_message
         from assistant.conversation.inputs import title_of
 
         try:
-            message = save_message(self._at_hand.bank, text, self._conversation_id)
+            bank = self._bank
+            message = save_message(bank, text, self._conversation_id, instead_of=instead_of)
+            bank.keep_draft(self._conversation_id, "")
+            place = bank.sibling_places([message.id]).get(message.id)
         except RecollectError as error:
             self._at_hand.post(events.NotSaved(text, error))
             return
         begins = self._conversation_id is None
         self._conversation_id = message.conversation_id
-        self._at_hand.post(events.Saved(message, title_of(message.text) if begins else ""))
-        self._model.answer(message, stop)
+        title = title_of(message.text) if begins else ""
+        replaced = instead_of.id if instead_of is not None else None
+        self._at_hand.post(events.Saved(message, title, place, replaced))
+        self._model.answer(bank, message, stop)
+
+    def _answer(self, message: Message, stop: threading.Event, anew: bool) -> None:
+        self._model.answer(self._bank, message, stop, anew=anew)
+
+    def _measure(self) -> None:
+        from assistant.conversation.context import gauge
+
+        if (model := self._at_hand.answering) is not None:
+            traits, context = model
+            measured = gauge(self._bank, self._conversation_id, traits, context, self._model.scale)
+            self._at_hand.post(events.Gauged(measured))
+
+    def _keep_draft(self, text: str) -> None:
+        if self._temporary is None:
+            self._bank.keep_draft(self._conversation_id, text)
 
     def _undo(self, operation_id: int | None) -> None:
-        try:
-            standing = {row.id for row in self._at_hand.bank.operations(_JOURNAL_SEEN) if not row.undone}
-            undo = self._at_hand.bank.undo(operation_id)
-            if operation_id is None:
-                rows = self._at_hand.bank.operations(_JOURNAL_SEEN)
-                operation_id = next((row.id for row in rows if row.undone and row.id in standing), None)
-        except RecollectError as error:
-            self._at_hand.post(events.Failed(error))
-            return
+        bank = self._at_hand.bank
+        standing = {row.id for row in bank.operations(_JOURNAL_SEEN) if not row.undone}
+        undo = bank.undo(operation_id)
+        if operation_id is None:
+            rows = bank.operations(_JOURNAL_SEEN)
+            operation_id = next((row.id for row in rows if row.undone and row.id in standing), None)
         is_redo = operation_id in self._undos
         if operation_id is not None and is_redo:
             self._undos.remove(operation_id)
@@ -164,31 +258,32 @@ class Session:
         self._model.index()
 
     def _redo(self) -> None:
-        if self._undos:
-            self._undo(self._undos[-1])
-        else:
-            self._at_hand.post(events.Failed(InputError("There is nothing to redo.")))
+        if not self._undos:
+            raise InputError("There is nothing to redo.")
+        self._undo(self._undos[-1])
 
-    def _accept(self, operation_id: int) -> None:
-        try:
-            operation = self._at_hand.bank.accept(operation_id)
-        except RecollectError as error:
-            self._at_hand.post(events.Failed(error))
-            return
+    def _accept(self, operation_id: int, text: str | None) -> None:
+        operation = self._at_hand.bank.accept(operation_id, text)
         self._at_hand.post(events.Accepted(operation_id, operation))
         self._model.index()
 
     def _load_earlier(self, before_id: int) -> None:
         if self._conversation_id is None:
             return
-        try:
-            entries, earlier = self._entries(PAGE, before_id)
-            seen_from = self._at_hand.bank.conversation(self._conversation_id).seen_from
-        except RecollectError as error:
-            self._at_hand.post(events.Failed(error))
-            return
-        self._at_hand.post(events.EarlierLoaded(entries, earlier, seen_from))
+        found = self._bank.messages(self._conversation_id, PAGE + 1, before_id)
+        window = self._at_hand.window(self._bank, found[-PAGE:], earlier=len(found) > PAGE, later=True)
+        self._at_hand.post(events.EarlierLoaded(window))
 
-    def _begin_conversation(self) -> None:
-        self._conversation_id = None
-        self._at_hand.post(events.Opened("", (), False))
+    def _load_later(self, after_id: int) -> None:
+        if self._conversation_id is None:
+            return
+        found = self._bank.messages_after(self._conversation_id, after_id, PAGE + 1)
+        window = self._at_hand.window(self._bank, found[:PAGE], earlier=True, later=len(found) > PAGE)
+        self._at_hand.post(events.LaterLoaded(window))
+
+    def _pause(self, paused: bool) -> None:
+        if paused:
+            self._at_hand.bank.pause()
+        else:
+            self._at_hand.bank.resume()
+        self._at_hand.post_standing()

@@ -10,7 +10,7 @@ from assistant.agents.answer import AnswerAgent
 from assistant.agents.generation import ChatMessage, Completion, FinishReason, ModelTraits, Role
 from assistant.conversation import chat as chat_module
 from assistant.conversation.chat import AnswerDone, AnswerText, Chat, MemoriesFound, MessageSaved, save_message
-from assistant.errors import EngineCrashed, InputError
+from assistant.errors import EngineCrashed, InputError, NotFoundError
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import OperationStatus
 from tests.scripted import Breaks, FakeEmbedder, ScriptedGenerator, cites
@@ -290,3 +290,90 @@ def test_with_an_embedder_search_is_by_meaning_too_and_says_so(path):
         events = []
         chat_of(bank, cites(1, answer="Two.")).send("Which dogs?", conversation_id=None, on_event=events.append)
     assert events[1].search_mode == "text and meaning"
+
+
+def test_an_answered_message_can_be_answered_again_and_both_answers_are_kept(bank):
+    chat = chat_of(bank, *(f"Memories: none\nAnswer: {answer}." for answer in ("One", "Two", "Three")))
+    first = chat.send("Count.", conversation_id=None)
+    again = chat.reply(first.message)
+    conversation = first.message.conversation_id
+    assert bank.messages(conversation, limit=9) == [first.message, again.reply]
+    assert bank.siblings(again.reply.id) == [first.reply.id, again.reply.id]
+    assert again.reply.parent_id == first.reply.parent_id == first.message.id
+    assert bank.pending_jobs() == 1
+
+
+def test_a_message_said_anew_is_answered_from_what_was_said_before_it(bank):
+    generator = ScriptedGenerator(answer=[f"Memories: none\nAnswer: Reply {i}." for i in range(5)])
+    chat = Chat(bank, AnswerAgent(generator))
+    first = chat.send("Message 0.", conversation_id=None)
+    conversation = first.message.conversation_id
+    second = chat.send("Mesage 1.", conversation_id=conversation)
+    chat.send("Message 2.", conversation_id=conversation)
+    edited = save_message(bank, " Message 1.", None, instead_of=second.message)
+    turn = chat.reply(edited)
+    assert (edited.text, edited.conversation_id, edited.parent_id) == ("Message 1.", conversation, first.reply.id)
+    chat.send("Message 3.", conversation_id=conversation)
+    assert shown_to(generator) == [
+        [],
+        ["Message 0."],
+        ["Message 0.", "Mesage 1."],
+        ["Message 0."],
+        ["Message 0.", "Message 1."],
+    ]
+    assert [m.text for m in bank.messages(conversation, limit=4)] == [
+        "Message 1.",
+        "Reply 3.",
+        "Message 3.",
+        "Reply 4.",
+    ]
+    bank.show_branch(second.message.id)
+    assert [m.text for m in bank.messages(conversation, limit=2)] == ["Message 2.", "Reply 2."]
+    assert turn.seen_from is None
+
+
+def test_a_reply_stays_with_its_message_while_another_branch_is_looked_at(bank):
+    chat = chat_of(bank, "Memories: none\nAnswer: Hello.", "Memories: none\nAnswer: One two three")
+    first = chat.send("Hello there.", conversation_id=None)
+    conversation = first.message.conversation_id
+    edited = save_message(bank, "Hello you.", conversation, instead_of=first.message)
+
+    def look_elsewhere(event):
+        if isinstance(event, MemoriesFound):
+            bank.show_branch(first.message.id)
+
+    turn = chat.reply(edited, on_event=look_elsewhere)
+    assert [m.text for m in bank.messages(conversation, limit=9)] == ["Hello there.", "Hello."]
+    bank.show_branch(edited.id)
+    assert bank.messages(conversation, limit=9) == [edited, turn.reply]
+
+
+def test_what_is_typed_on_while_a_reply_is_written_follows_that_reply(bank):
+    saved = []
+
+    def say_more(event):
+        if isinstance(event, AnswerText) and "two" in event.text:
+            saved.append(save_message(bank, "And four?", event_conversation))
+
+    event_conversation = bank.new_conversation("").id
+    turn = chat_of(bank, "Memories: none\nAnswer: One two three").send(
+        "Count.", conversation_id=event_conversation, on_event=say_more
+    )
+    assert bank.messages(event_conversation, limit=9) == [turn.message, turn.reply, *saved]
+
+
+def test_a_conversation_that_is_removed_while_it_is_answered_is_an_error_that_says_so(bank):
+    def remove(event):
+        if isinstance(event, AnswerText) and "two" in event.text:
+            bank.remove_conversation(1)
+
+    with pytest.raises(NotFoundError, match=r"There is no (conversation 1|message 2)\."):
+        chat_of(bank, "Memories: none\nAnswer: One two three").send("Count.", conversation_id=None, on_event=remove)
+    assert bank.conversations() == []
+
+
+def test_in_a_pause_what_is_said_is_answered_and_never_read(bank):
+    bank.pause()
+    turn = chat_of(bank, "Memories: none\nAnswer: Hi.").send("Hello there.", conversation_id=None)
+    bank.resume()
+    assert (turn.reply.text, bank.pending_jobs()) == ("Hi.", 0)

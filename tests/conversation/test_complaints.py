@@ -274,10 +274,11 @@ def test_where_did_this_come_from_and_may_i_veto_it(bank: MemoryBank) -> None:
     assert bank.memory(1).source_message_id == asked.source_message_id
     [vetoed] = tell(bank, "I have a cat, Tom.", "ADD: User has a cat named Tom.")
     bank.decline(vetoed.id)
-    bank.mode = Mode.OFF
-    [unheard] = tell(bank, "I have a fox, Rex.", "ADD: User has a fox named Rex.")
-    assert (unheard.status, unheard.reason) == (REJECTED, "remembering is switched off")
-    assert known(bank) == [BUDDY]
+    bank.pause()
+    assert tell(bank, "I have a fox, Rex.", "ADD: User has a fox named Rex.") == []
+    bank.resume()
+    assert tell(bank, "Hello again.", "NOOP")[0].source_message_id == 4
+    assert (bank.mode, known(bank)) == (Mode.ASK, [BUDDY])
 
 
 def test_people_who_are_mentioned_are_not_the_user(bank: MemoryBank) -> None:

@@ -11,7 +11,7 @@ from assistant.agents.manager import MemoryManager
 from assistant.conversation.importing import Importer
 from assistant.conversation.locomo import read_locomo
 from assistant.conversation.queue import ManagerQueue
-from assistant.errors import EngineCrashed
+from assistant.errors import EngineCrashed, InputError
 from assistant.memory.bank import MemoryBank
 from tests.conversation.recorded import write
 from tests.scripted import Breaks, ScriptedGenerator, deletes
@@ -126,3 +126,22 @@ def test_a_conversation_of_the_users_that_has_the_same_title_is_left_alone(bank,
     own = bank.new_conversation("conv-1")
     importer(bank, recorded)[0].run()
     assert bank.messages(own.id, limit=9) == []
+
+
+def test_in_a_pause_nothing_is_brought_in_of_which_nothing_would_be_remembered(bank, recorded):
+    bank.pause()
+    with pytest.raises(InputError, match=r"Remembering is paused.*`recollect memory resume` ends the pause\."):
+        importer(bank, recorded)[0].run()
+    assert bank.conversations() == []
+
+
+def test_a_pause_that_begins_in_the_middle_ends_the_import_which_then_goes_on(bank, recorded):
+    def pause(progress):
+        if progress.turns == 2:
+            bank.pause()
+
+    with pytest.raises(InputError, match="Remembering is paused"):
+        importer(bank, recorded)[0].run(pause)
+    bank.resume()
+    assert importer(bank, recorded)[0].run().complete
+    assert [message.parent_id for message in messages(bank)] == [None, 1, 2, 3, 4]

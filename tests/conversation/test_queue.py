@@ -318,3 +318,43 @@ def test_two_processes_never_read_the_same_message(bank, path):
 
     queue_of(bank, other_process_meanwhile).run_pending()
     assert [o.source_message_id for o in bank.operations()] == [message.id]
+
+
+def test_a_message_said_anew_is_read_with_what_was_said_before_it_on_its_branch(bank):
+    first = save_message(bank, "Hello there.", None)
+    conversation = first.conversation_id
+    wrong = save_message(bank, "I have a dgo.", conversation)
+    save_message(bank, "It is called Scout.", conversation)
+    edited = save_message(bank, "I have a dog.", None, instead_of=wrong)
+    last = save_message(bank, "It is called Buddy.", conversation)
+    generator = ScriptedGenerator(default_manager="NOOP")
+    receipts = ManagerQueue(bank, MemoryManager(generator)).run_pending()
+    assert [receipt.message_id for receipt in receipts] == [1, 3, edited.id, last.id]
+    earlier = [[line for line in call.question.split("\n") if "Earlier" in line] for call in generator.calls]
+    assert earlier[2:] == [
+        ["Earlier: User: Hello there."],
+        ["Earlier: User: Hello there.", "Earlier: User: I have a dog."],
+    ]
+
+
+def test_a_message_of_a_conversation_that_is_removed_meanwhile_comes_to_nothing(bank):
+    message = save_message(bank, "I live in Oslo.", None)
+
+    def remove(call):
+        bank.remove_conversation(message.conversation_id)
+        return "ADD: User lives in Oslo."
+
+    assert queue_of(bank, remove).run_pending() == [Receipt(message.id, ())]
+    assert (bank.memories(), bank.operations(), bank.pending_jobs()) == ([], [], 0)
+
+
+def test_in_a_pause_nobody_waits_for_what_is_never_read(bank):
+    before = save_message(bank, "I live in Oslo.", None)
+    bank.pause()
+    during = save_message(bank, "I live in Rome.", before.conversation_id)
+    queue = queue_of(bank, "ADD: User lives in Oslo.")
+    assert queue.wait_for(before.id) == Receipt(before.id, ())
+    assert queue.wait_for(during.id) == Receipt(during.id, ())
+    bank.resume()
+    assert queue.wait_for(during.id) == Receipt(during.id, ())
+    assert [memory.text for memory in bank.memories()] == ["User lives in Oslo."]

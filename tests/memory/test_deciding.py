@@ -54,6 +54,12 @@ def test_what_cannot_be_is_rejected(proposal: MemoryOperation, evidence: Evidenc
     [
         (adding("User is ill."), Evidence(forgotten="after"), "you had this forgotten, and then spoke of it again"),
         (adding("User is ill."), Evidence(forgotten="near"), "you had something much like this forgotten"),
+        (updating(1, "User has two dogs."), replace(SCOUT, target=replace(BUDDY, pinned=True)), "memory 1 is pinned"),
+        (
+            deleting(1),
+            Evidence(target=replace(BUDDY, pinned=True), message="Buddy died last night."),
+            "memory 1 is pinned",
+        ),
         (deleting(1), Evidence(target=BUDDY, retirements=3), "one message would end 3 memories"),
         (updating(1, "Ann has a dog named Buddy."), SCOUT, "memory 1 is about somebody else"),
         (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -46,16 +47,17 @@ def test_the_latest_conversation_is_the_one_last_written_in(bank: MemoryBank) ->
     assert bank.latest_conversation() is None
     first, second = bank.new_conversation("first"), bank.new_conversation("second")
     assert bank.latest_conversation() == second
-    bank.add_message(first.id, "user", "hello")
-    assert bank.latest_conversation() == first
-    assert bank.conversations() == [second, first]
+    hello = bank.add_message(first.id, "user", "hello")
+    begun = replace(first, head_id=hello.id)
+    assert bank.latest_conversation() == begun
+    assert bank.conversations() == [second, begun]
 
 
 def test_an_imported_conversation_is_not_the_one_to_continue(bank: MemoryBank) -> None:
     mine, imported = bank.new_conversation(), bank.new_conversation("conv-26")
-    bank.add_message(mine.id, "user", "hello")
+    hello = bank.add_message(mine.id, "user", "hello")
     bank.add_message(imported.id, "user", "long ago", external_id="locomo:conv-26:D1:1")
-    assert bank.latest_conversation() == mine
+    assert bank.latest_conversation() == replace(mine, head_id=hello.id)
 
 
 def test_a_message_with_a_known_external_id_is_saved_and_queued_once(bank: MemoryBank) -> None:
@@ -117,3 +119,51 @@ def test_a_time_without_a_zone_is_a_bug_and_is_not_stored(bank: MemoryBank) -> N
         bank.add_message(conversation.id, "user", "hello", created_at=datetime(2026, 3, 1))
     assert bank.messages(conversation.id, 9) == []
     assert bank.new_conversation().created_at.utcoffset() is not None
+
+
+def test_what_was_typed_and_not_sent_is_kept_for_each_conversation(bank: MemoryBank) -> None:
+    first, second = bank.new_conversation(), bank.new_conversation()
+    assert bank.draft(None) == bank.draft(first.id) == ""
+    bank.keep_draft(None, "A new one")
+    bank.keep_draft(first.id, "I wan")
+    bank.keep_draft(first.id, "I want\n")
+    assert [bank.draft(where) for where in (None, first.id, second.id)] == ["A new one", "I want\n", ""]
+    bank.keep_draft(None, "")
+    assert [bank.draft(where) for where in (None, first.id)] == ["", "I want\n"]
+    with pytest.raises(NotFoundError, match=r"There is no conversation 7\."):
+        bank.keep_draft(7, "lost")
+    with pytest.raises(InputError, match="no UTF-8"):
+        bank.keep_draft(first.id, "\udcff")
+    assert bank.draft(first.id) == "I want\n"
+
+
+def test_a_conversation_can_be_renamed(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation("Dgos")
+    bank.rename_conversation(conversation.id, "Dogs")
+    assert bank.conversation(conversation.id).title == "Dogs"
+    with pytest.raises(NotFoundError, match=r"There is no conversation 99999999999999999999\."):
+        bank.rename_conversation(99999999999999999999, "Dogs")
+
+
+def test_a_sample_is_not_the_conversation_to_continue(bank: MemoryBank) -> None:
+    sample = bank.new_conversation("Have a look", is_sample=True)
+    bank.add_message(sample.id, "user", "Hello")
+    assert bank.latest_conversation() is None
+    assert [c.is_sample for c in bank.conversations()] == [True]
+
+
+def test_nothing_is_learned_from_a_conversation_that_is_excluded(bank: MemoryBank) -> None:
+    conversation, other = bank.new_conversation(), bank.new_conversation()
+    bank.add_message(conversation.id, "user", "before", remember=True)
+    kept = bank.add_message(other.id, "user", "elsewhere", remember=True)
+    bank.exclude_conversation(conversation.id, True)
+    bank.add_message(conversation.id, "user", "while", remember=True)
+    assert bank.conversation(conversation.id).excluded
+    bank.exclude_conversation(conversation.id, False)
+    after = bank.add_message(conversation.id, "user", "after", remember=True)
+    assert not bank.conversation(conversation.id).excluded
+    read = []
+    while (job := bank.next_job()) is not None:
+        read.append(job.message_id)
+        bank.finish_job(job.id)
+    assert read == [kept.id, after.id]

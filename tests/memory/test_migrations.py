@@ -11,8 +11,8 @@ import pytest
 
 from assistant.errors import InputError
 from assistant.memory import schema
-from assistant.memory.bank import Citation, Job, MatchedBy, MemoryBank, MemoryStatus, MessageState, Mode
-from assistant.memory.checking import check
+from assistant.memory.bank import Citation, Conversation, Job, MatchedBy, MemoryBank, MemoryStatus, MessageState, Mode
+from assistant.memory.checking import Ailment, check
 from assistant.memory.database import problems
 from assistant.memory.operations import Action, OperationStatus
 from tests.memory.shorthand import adding, texts
@@ -128,7 +128,8 @@ INSERT INTO message_vector VALUES (1, 1, zeroblob(48), x'7f{"00" * 383}');
 INSERT INTO to_embed VALUES (1, 'memory', 1), (1, 'memory', 6), (1, 'memory', 8), (1, 'message', 2), (1, 'message', 4),
     (1, 'message', 5), (1, 'message', 6), (1, 'message', 8);
 """
-ROWS = (VERSION_1, SETTLED, TRACED)
+SEEN = "UPDATE conversation SET seen_from = 5 WHERE id = 1;"
+ROWS = (VERSION_1, SETTLED, TRACED, SEEN)
 """What each version adds to what stands in the one before. One that has a successor needs rows here."""
 WITH_ROWS = range(1, len(schema.MIGRATIONS))
 
@@ -240,6 +241,32 @@ def test_messages_and_citations_are_what_they_were(old: Path) -> None:
             Citation(3, ASTHMA, 2),
             Citation(4, "(purged)", 3),
         ]
+
+
+def test_each_message_follows_the_one_before_it_in_its_conversation(old: Path, version: int) -> None:
+    connection = apsw.Connection(str(old))
+    for number, conversation in ((9, 1), (10, 2), (11, 1)):
+        connection.execute(
+            "INSERT INTO message (id, conversation_id, role, text, created_at, state)"
+            " VALUES (?, ?, 'user', 'Hello', '2026-01-07T09:00:00+02:00', 'complete')",
+            (number, conversation),
+        )
+    connection.execute("INSERT INTO conversation (id, title, created_at) VALUES (3, 'Empty', '2026-01-08T09:00:00Z')")
+    connection.close()
+    with MemoryBank.open(old) as bank:
+        assert [(m.id, m.parent_id) for m in bank.messages(1, 99)] == [
+            (1, None), (2, 1), (3, 2), (4, 3), (5, 4), (9, 5), (11, 9),
+        ]  # fmt: skip
+        assert [(m.id, m.parent_id) for m in bank.messages(2, 99)] == [(6, None), (7, 6), (8, 7), (10, 8)]
+        assert bank.messages(3, 99) == []
+        pets = Conversation(1, "Pets", at(9, 0), 5 if version == 4 else None, head_id=11)
+        assert (bank.conversation(1), bank.conversation(3).head_id) == (pets, None)
+        assert bank.sibling_places(range(1, 12)) == {}
+        assert [bank.draft(where) for where in (None, 1)] == ["", ""]
+        assert bank.add_message(2, "user", "And on").parent_id == 10
+        assert Ailment.BRANCHES not in {finding.ailment for finding in check(bank._database)}
+        assert bank.remove_conversation(1, with_memories=True) == [5]
+    assert problems(old) == []
 
 
 def test_what_was_done_before_can_be_undone_and_done_again(old: Path, version: int) -> None:

@@ -154,3 +154,156 @@ def test_a_forgotten_text_does_not_come_back_from_an_older_message(bank: MemoryB
     bank.forget(bank.add(TEA).id)
     with pytest.raises(InputError, match="you had this forgotten"):
         bank.accept(operation.id)
+
+
+def test_what_is_accepted_in_other_words_says_those_and_is_kept_as_an_edit(bank: MemoryBank) -> None:
+    message = bank.add_message(bank.new_conversation().id, "user", "I like tea.", created_at=NOON)
+    [operation] = held(bank, adding(TEA), message_id=message.id)
+    done = bank.accept(operation.id, text=" User likes\tgreen tea. ")
+    assert (done.action, done.text, done.actor, done.source_message_id) == (
+        "ADD",
+        "User likes green tea.",
+        "user",
+        message.id,
+    )
+    [memory] = bank.memories()
+    assert (memory.text, memory.observed_at) == ("User likes green tea.", NOON)
+    assert bank.proposals() == []
+    assert [(f.kind, f.memory_id, f.operation_id) for f in bank.feedback()] == [("edited", memory.id, done.id)]
+
+
+def test_an_update_is_accepted_in_other_words_and_in_its_own_it_is_no_edit(bank: MemoryBank) -> None:
+    bank.add(TEA)
+    first, second = held(bank, updating(1, COFFEE), adding("User likes milk."))
+    bank.accept(first.id, text="User likes cocoa.")
+    bank.accept(second.id, text="User likes milk.")
+    assert texts(bank) == ["User likes cocoa.", "User likes milk."]
+    assert len(bank.feedback()) == 1
+
+
+def test_other_words_are_refused_where_they_cannot_be(bank: MemoryBank) -> None:
+    bank.add(TEA)
+    delete, update = held(bank, deleting(1), updating(1, COFFEE))
+    with pytest.raises(InputError, match="lets go of a memory, so no text can take the place of its own"):
+        bank.accept(delete.id, text=COFFEE)
+    for text, why in ((" ", "the text is empty"), (TEA, "memory 1 already says this")):
+        with pytest.raises(InputError, match=why):
+            bank.accept(update.id, text=text)
+    assert texts(bank) == [TEA]
+    assert [p.operation.id for p in bank.proposals()] == [update.id, delete.id]
+
+
+def test_what_was_forgotten_comes_back_only_in_the_users_own_words(bank: MemoryBank) -> None:
+    [operation] = held(bank, adding(TEA))
+    bank.forget(bank.add(TEA).id)
+    with pytest.raises(InputError, match="you had this forgotten"):
+        bank.accept(operation.id, text=TEA)
+    bank.accept(operation.id, text="User likes mint tea.")
+    assert texts(bank) == ["User likes mint tea."]
+
+
+def test_proposals_are_what_is_held_and_open_with_where_it_came_from(bank: MemoryBank) -> None:
+    message = bank.add_message(bank.new_conversation().id, "user", "I like tea and coffee.", created_at=NOON)
+    tea, coffee, milk = held(bank, adding(TEA), adding(COFFEE), adding("User likes milk."), message_id=message.id)
+    held(bank, deleting(7))
+    bank.decline(coffee.id)
+    unread = bank.hold("Hm.", "not an operation", source_message_id=None)
+    assert [(p.operation.id, p.message, p.stale, p.hidden) for p in bank.proposals()] == [
+        (unread.id, None, "it is a reply that could not be read", ()),
+        (milk.id, message, "", ()),
+        (tea.id, message, "", ()),
+    ]
+    assert [p.operation.id for p in bank.proposals(limit=1)] == [unread.id]
+
+
+def test_a_proposal_says_why_it_can_no_longer_be_carried_out(bank: MemoryBank) -> None:
+    for text in (TEA, "User lives in Oslo.", "User has a dog."):
+        bank.add(text)
+    held(
+        bank,
+        updating(1, COFFEE),
+        deleting(2),
+        adding("User has a cat."),
+        adding("User plays chess."),
+        updating(3, "User has a bird."),
+    )
+    bank.edit(1, "User likes milk.")
+    bank.mark_outdated(2)
+    bank.add("User has a cat.")
+    bank.mark_wrong(bank.add("User plays chess.").id)
+    bank.add("User has a bird.")
+    stale = [p.stale for p in reversed(bank.proposals())]
+    assert stale == [
+        "memory 1 has changed since",
+        "memory 2 is retired",
+        "memory 4 already says this",
+        "you had this forgotten",
+        "memory 6 already says this",
+    ]
+    for proposal in bank.proposals():
+        with pytest.raises(InputError, match=proposal.stale):
+            bank.accept(proposal.operation.id)
+
+
+def test_what_nobody_can_see_in_a_proposal_or_its_message_is_named(bank: MemoryBank) -> None:
+    message = bank.add_message(bank.new_conversation().id, "user", "I like\u202e tea.", created_at=NOON)
+    held(bank, adding("User likes te\u0430."), message_id=message.id)
+    [proposal] = bank.proposals()
+    assert [(h.position, h.code_point, h.name) for h in proposal.hidden] == [
+        (13, 0x430, "CYRILLIC SMALL LETTER A"),
+        (6, 0x202E, "RIGHT-TO-LEFT OVERRIDE"),
+    ]
+
+
+def test_what_is_asked_again_is_settled_and_its_message_read_once_more(bank: MemoryBank) -> None:
+    message = bank.add_message(bank.new_conversation().id, "user", "I like tea.", created_at=NOON, remember=True)
+    job = bank.next_job()
+    assert job is not None
+    bank.add(COFFEE)
+    [operation] = bank.apply(
+        [updating(1, TEA)],
+        actor="manager",
+        observed_at=NOON,
+        source_message_id=message.id,
+        job_id=job.id,
+        held_for="the model was not sure",
+    )
+    assert bank.pending_jobs() == 0
+    done = bank.revalidate(operation.id)
+    assert (done.action, done.status, done.actor, done.reason) == (
+        "NOOP",
+        "applied",
+        "user",
+        "its message is read again",
+    )
+    assert bank.proposals() == []
+    again = bank.next_job()
+    assert again is not None
+    assert (again.message_id, again.attempts) == (message.id, 1)
+    with pytest.raises(InputError, match="has been accepted or declined already"):
+        bank.revalidate(operation.id)
+
+
+def test_a_message_that_was_never_queued_or_waits_is_read_once(bank: MemoryBank) -> None:
+    message = bank.add_message(bank.new_conversation().id, "user", "I like tea.", created_at=NOON)
+    for operation in held(bank, adding(TEA), adding(COFFEE), message_id=message.id):
+        bank.revalidate(operation.id)
+    assert bank.pending_jobs() == 1
+
+
+def test_only_what_came_from_a_message_of_the_users_can_be_asked_again(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation().id
+    reply = bank.add_message(conversation, "assistant", "You like tea.")
+    message = bank.add_message(conversation, "user", "I do.")
+    [alone], [of_reply] = held(bank, adding(TEA)), held(bank, adding(COFFEE), message_id=reply.id)
+    [of_message] = held(bank, adding("User likes milk."), message_id=message.id)
+    bank.exclude_conversation(conversation, True)
+    for operation, why in (
+        (alone, "it came from no message"),
+        (of_reply, "it came from no message of yours"),
+        (of_message, "nothing may be learned from its conversation"),
+    ):
+        with pytest.raises(InputError, match=rf"cannot be asked for again: {why}\."):
+            bank.revalidate(operation.id)
+    assert len(bank.proposals()) == 3
+    assert bank.pending_jobs() == 0

@@ -14,8 +14,10 @@ from assistant.agents.generation import ModelTraits
 from assistant.llm.files.manifest import read_manifest, verify
 from trainer.cli import _changed, main
 from trainer.data.wordings import Split, Wordings
-from trainer.pretrain import Schedule, new_model, starter_config
-from trainer.publish import Provenance, commit_at_start, export, publish
+from trainer.pretrain import new_model, starter_config
+from trainer.provenance import Provenance
+from trainer.publish import export, publish
+from trainer.schedule import Schedule
 from trainer.tokenizer import train_tokenizer
 
 
@@ -77,8 +79,15 @@ def test_a_published_model_is_found_by_the_app_and_measured_by_lives(
 
 
 def test_a_run_keeps_the_commit_that_it_began_with(tmp_path: Path) -> None:
-    begun = commit_at_start(tmp_path / "run")
+    begun = Provenance.begin(tmp_path / "run", "recollect-train starter --seed 3", 3)
 
-    assert begun
-    (tmp_path / "run" / "commit").write_text("0123456789ab")
-    assert commit_at_start(tmp_path / "run") == "0123456789ab"
+    assert begun.commit
+    note = tmp_path / "run" / "begun.json"
+    note.write_text(note.read_text().replace(begun.commit, "0123456789ab"))
+    again = Provenance.begin(tmp_path / "run", "recollect-train starter --seed 4", 4)
+    assert again == Provenance.of(tmp_path / "run") == Provenance("recollect-train starter --seed 4", 4, "0123456789ab")
+
+
+def test_a_folder_without_a_run_is_not_published(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="No run began in"):
+        main(["publish", str(tmp_path)])

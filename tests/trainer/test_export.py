@@ -73,8 +73,9 @@ def shipped_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fields = gguf.GGUFReader(shipped).fields
     merges = [(left, right) for left, right in map(str.split, fields["tokenizer.ggml.merges"].contents())]
     tokenizer = assembled(fields["tokenizer.ggml.tokens"].contents(), merges)
-    model = Qwen2ForCausalLM(starter_config(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id))
     read = Qwen2ForCausalLM.from_pretrained(shipped.parent, gguf_file=shipped.name, dtype=torch.float32)
+    width = read.config.hidden_size
+    model = Qwen2ForCausalLM(starter_config(len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id, width))
     model.load_state_dict(read.state_dict())
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -186,3 +187,16 @@ def test_a_tensor_without_a_place_is_refused() -> None:
     assert gguf_name("model.layers.3.self_attn.q_proj.bias") == "blk.3.attn_q.bias"
     with pytest.raises(ExportError, match="rotary"):
         gguf_name("model.layers.0.self_attn.rotary_emb.inv_freq")
+
+
+def test_a_model_saved_in_parts_becomes_the_same_file(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    Qwen2ForCausalLM.from_pretrained(checkpoint).save_pretrained(parts, max_shard_size="4MB")
+    PreTrainedTokenizerFast.from_pretrained(checkpoint).save_pretrained(parts)
+    assert len(list(parts.glob("*.safetensors"))) > 2
+
+    whole, again = gguf.GGUFReader(exported), gguf.GGUFReader(in_f32(parts, tmp_path))
+
+    tensors = {tensor.name: tensor.data for tensor in whole.tensors}
+    assert {tensor.name for tensor in again.tensors} == tensors.keys()
+    assert all(np.array_equal(tensor.data, tensors[tensor.name]) for tensor in again.tensors)

@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 from trainer.batches import IGNORED, Encoder, Mix, Rows, Shape, repeats, shard
 from trainer.copying import lay_out_copying
 from trainer.data.wordings import Split, Wordings
-from trainer.pretrain import Schedule, Trainer, new_model, starter_config
+from trainer.pretrain import Trainer, new_model, starter_config
+from trainer.schedule import Schedule
 from trainer.tokenizer import train_tokenizer
 
 WORDINGS = Wordings.load(Split.TRAIN)
@@ -143,3 +144,15 @@ def test_copying_is_measured_on_rows_of_repeats_alone(tmp_path: Path, encoder: E
     rows = repeats(encoder, 0, Shape(2, 256))
 
     assert len(trainer_in(tmp_path, encoder).exact(rows)) == 2
+
+
+def test_a_wider_model_has_more_heads_of_the_same_size_and_copies_too() -> None:
+    config = starter_config(4096, 2, 0, 384)
+    shape = (config.intermediate_size, config.num_attention_heads, config.num_key_value_heads, config.num_hidden_layers)
+    assert shape == (1024, 6, 6, 4)
+    assert starter_config(4096, 2, 0).intermediate_size == 768
+
+    tokens = torch.randint(3, 4096, (8, 40), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        guesses = new_model(config, 0)(torch.cat([tokens, tokens], 1)).logits[:, 40:-1].argmax(-1)
+    assert float((guesses == tokens[:, 1:]).float().mean()) > 0.05

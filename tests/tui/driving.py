@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Completion, Form, ModelTraits
 from assistant.memory.bank import MemoryBank
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
@@ -38,6 +39,7 @@ class ScriptedEngine(FakeEmbedder):
         super().__init__()
         self.script = script
         self.traits = dict.fromkeys(Agent, traits)
+        self.contexts = dict.fromkeys(Agent, 2048)
         self.go = threading.Event()
         self.closed = threading.Event()
         self._pause_after = pause_after
@@ -83,7 +85,9 @@ class ScriptedEngine(FakeEmbedder):
 
 def app_with(data: Path, engine: ChatEngine) -> RecollectApp:
     """The app on the bank in that folder."""
-    return RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(data / "recollect.db", embedder))
+    paths = Paths(data)
+    paths.create()
+    return RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(paths, embedder), paths)
 
 
 async def until(pilot: Pilot[None], happened: Callable[[], bool]) -> None:

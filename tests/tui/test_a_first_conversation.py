@@ -51,7 +51,7 @@ async def test_two_dogs_become_one_memory_that_the_third_answer_names(tmp_path: 
         await say(pilot, "How many dogs do I have?")
         await sees(pilot, "Two, Buddy and Scout.")
         await pilot.press("ctrl+o")
-        await sees(pilot, "▾ 1 memory used\n      User has two dogs named Buddy and Scout.")
+        await sees(pilot, "▾ 1 memory used\n      1. User has two dogs named Buddy and Scout.")
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
         assert [memory.text for memory in bank.memories()] == ["User has two dogs named Buddy and Scout."]
 

@@ -10,6 +10,7 @@ import pytest
 
 from assistant.errors import DatabaseTooNew, DiskFull, EngineCrashed, ModelFileError
 from assistant.memory.bank import MemoryBank, MessageState
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
@@ -31,7 +32,9 @@ async def test_without_a_model_file_messages_are_saved_and_the_screen_says_what_
     def no_engine() -> ChatEngine:
         raise MISSING
 
-    app = RecollectApp(no_engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
+    app = RecollectApp(
+        no_engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder), Paths(tmp_path)
+    )
     async with app.run_test(size=(96, 30)) as pilot:
         await sees(pilot, "The model file starter.gguf is missing. Put it back, or name another one.")
         await sees(pilot, "○ no model")
@@ -63,8 +66,10 @@ async def test_a_crash_in_the_middle_of_an_answer_keeps_its_beginning_and_can_be
         await pilot.press("shift+tab", "enter")
         await sees(pilot, "All of it.")
         assert "signal 11" not in screen_text(pilot)
-    assert messages(tmp_path) == [
-        ("Count.", MessageState.COMPLETE),
+    assert messages(tmp_path) == [("Count.", MessageState.COMPLETE), ("All of it.", MessageState.COMPLETE)]
+    with MemoryBank.open(tmp_path / "recollect.db") as bank:
+        beside = [bank.message(sibling) for sibling in bank.siblings(bank.messages(1, limit=1)[0].id)]
+    assert [(message.text, message.state) for message in beside] == [
         ("one two", MessageState.PARTIAL),
         ("All of it.", MessageState.COMPLETE),
     ]
@@ -80,7 +85,9 @@ async def test_a_message_that_cannot_be_saved_goes_back_into_the_box(tmp_path: P
             return super().add_message(*args, **named)  # type: ignore[arg-type]
 
     engine = ScriptedEngine(ScriptedGenerator(answer=["Memories: none\nAnswer: Saved."], default_manager="NOOP"))
-    app = RecollectApp(lambda: engine, lambda embedder: FullDisk.open(tmp_path / "recollect.db", embedder))
+    app = RecollectApp(
+        lambda: engine, lambda embedder: FullDisk.open(tmp_path / "recollect.db", embedder), Paths(tmp_path)
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "Something that matters")
         await sees(pilot, "The disk is full. Make room and send it again.")
@@ -95,7 +102,7 @@ async def test_a_bank_of_a_later_version_is_explained_and_ends_with_exit_code_4(
     def too_new(embedder: ChatEngine | None) -> MemoryBank:
         raise DatabaseTooNew("The database was written by a later version of Recollect.", "Update Recollect.")
 
-    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator()), too_new)
+    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator()), too_new, Paths(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await sees(pilot, "The database was written by a later version of Recollect. Update")
         await say(pilot, "Do not lose me")
@@ -125,7 +132,7 @@ async def test_quitting_right_after_enter_still_saves_the_message(tmp_path: Path
         may_open.wait(10)
         return MemoryBank.open(tmp_path / "recollect.db", embedder)
 
-    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator(default_manager="NOOP")), slow_bank)
+    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator(default_manager="NOOP")), slow_bank, Paths(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "Remember this")
         await until(pilot, lambda: pilot.app.screen.query_one(Composer).text == "")

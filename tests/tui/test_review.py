@@ -8,6 +8,7 @@ import pytest
 
 from assistant.agents.generation import Completion, FinishReason, ModelTraits
 from assistant.memory.bank import MemoryBank
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.receipt import Receipt
 from tests.scripted import ScriptedGenerator
@@ -26,6 +27,7 @@ def app(data: Path) -> RecollectApp:
     return RecollectApp(
         lambda: engine,
         lambda embedder: MemoryBank.open(data / "recollect.db", embedder),
+        Paths(data),
     )
 
 

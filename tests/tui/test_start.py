@@ -11,6 +11,7 @@ import pytest
 
 from assistant.memory import backups
 from assistant.memory.bank import MemoryBank
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.lane import Lane
@@ -20,6 +21,8 @@ from tests.tui.driving import ScriptedEngine, say, screen_text, sees, until
 
 FIRST_PAINT = """
 import asyncio, sys, threading
+from pathlib import Path
+from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 
 opened = threading.Event()
@@ -34,7 +37,7 @@ def open_bank(embedder):
     raise StorageError("over")
 
 async def main():
-    async with RecollectApp(make_engine, open_bank).run_test() as pilot:
+    async with RecollectApp(make_engine, open_bank, Paths(Path(sys.argv[1]))).run_test() as pilot:
         await pilot.pause()
         await pilot.press("h", "i")
         assert pilot.app.screen.query_one("Composer").text == "hi"
@@ -45,8 +48,10 @@ asyncio.run(main())
 """
 
 
-def test_the_first_paint_imports_neither_the_model_nor_the_database() -> None:
-    ran = subprocess.run([sys.executable, "-c", FIRST_PAINT], capture_output=True, text=True, check=False)
+def test_the_first_paint_imports_neither_the_model_nor_the_database(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_PAINT, str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert (ran.stdout, ran.returncode) == ("[]\n", 0), ran.stderr
 
 
@@ -59,7 +64,9 @@ async def test_typing_works_while_the_bank_is_still_opening(tmp_path: Path) -> N
         return MemoryBank.open(tmp_path / "recollect.db", embedder)
 
     script = ScriptedGenerator(answer=["Memories: none\nAnswer: Here I am."], default_manager="NOOP")
-    async with RecollectApp(lambda: ScriptedEngine(script), slow_bank).run_test(size=(80, 24)) as pilot:
+    async with RecollectApp(lambda: ScriptedEngine(script), slow_bank, Paths(tmp_path)).run_test(
+        size=(80, 24)
+    ) as pilot:
         await say(pilot, "Are you there?")
         await pilot.press(*"more")
         assert pilot.app.screen.query_one(Composer).text == "more"
@@ -74,7 +81,9 @@ async def test_an_undo_does_not_wait_for_the_answer_that_streams(tmp_path: Path)
         bank.add("User has a cat.")
     script = ScriptedGenerator(answer=["Memories: none\nAnswer: one two three"], default_manager="NOOP")
     engine = ScriptedEngine(script, pause_after=5)
-    app = RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
+    app = RecollectApp(
+        lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder), Paths(tmp_path)
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "Count.")
         await sees(pilot, "one two▍")
@@ -99,7 +108,9 @@ async def test_a_message_waits_only_a_moment_for_the_manager(tmp_path: Path, mon
             return super().generate(*args, **named)  # type: ignore[arg-type]
 
     engine = SlowManager(ScriptedGenerator(answer=answers, default_manager="NOOP"))
-    app = RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder))
+    app = RecollectApp(
+        lambda: engine, lambda embedder: MemoryBank.open(tmp_path / "recollect.db", embedder), Paths(tmp_path)
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "One.")
         await sees(pilot, "First.")
@@ -154,7 +165,9 @@ async def test_a_start_makes_the_backup_of_the_day(tmp_path: Path) -> None:
         bank.add("User has a cat.")
     for _ in range(2):
         app = RecollectApp(
-            lambda: ScriptedEngine(ScriptedGenerator()), lambda embedder: MemoryBank.open(path, embedder)
+            lambda: ScriptedEngine(ScriptedGenerator()),
+            lambda embedder: MemoryBank.open(path, embedder),
+            Paths(tmp_path),
         )
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: len(backups.all_of(path)) == 1)
@@ -169,7 +182,9 @@ async def test_a_backup_that_cannot_be_made_is_told_and_the_chat_goes_on(tmp_pat
     with MemoryBank.open(path) as bank:
         bank.add("User has a cat.")
     script = ScriptedGenerator(answer=["Memories: none\nAnswer: Here I am."], default_manager="NOOP")
-    app = RecollectApp(lambda: ScriptedEngine(script), lambda embedder: MemoryBank.open(path, embedder))
+    app = RecollectApp(
+        lambda: ScriptedEngine(script), lambda embedder: MemoryBank.open(path, embedder), Paths(tmp_path)
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await sees(pilot, "a file is in the way")
         await say(pilot, "Are you there?")
@@ -183,7 +198,9 @@ async def test_messages_are_given_vectors_while_nobody_waits(tmp_path: Path) -> 
         conversation = bank.new_conversation("").id
         for number in range(20):
             bank.add_message(conversation, "user", f"message {number}")
-    app = RecollectApp(lambda: ScriptedEngine(ScriptedGenerator()), lambda embedder: MemoryBank.open(path, embedder))
+    app = RecollectApp(
+        lambda: ScriptedEngine(ScriptedGenerator()), lambda embedder: MemoryBank.open(path, embedder), Paths(tmp_path)
+    )
     with MemoryBank.open(path, FakeEmbedder()) as bank:
         async with app.run_test(size=(80, 24)) as pilot:
             await until(

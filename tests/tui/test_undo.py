@@ -87,7 +87,7 @@ async def test_tab_and_enter_reach_undo_without_a_mouse(tmp_path: Path) -> None:
         await pilot.press("shift+tab", "enter")
         await sees(pilot, "taken back: User has a dog named Buddy. · redo")
         await pilot.press("enter")
-        await sees(pilot, "remembered: User has a dog named Buddy. · undo")
+        await sees(pilot, "remembered: User has a dog named Buddy. · [undo] · edit")
         assert remembered(tmp_path) == ["User has a dog named Buddy."]
 
 

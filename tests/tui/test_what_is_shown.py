@@ -13,7 +13,7 @@ from assistant.memory.bank import MemoryBank
 from assistant.tui.shown import day_and_time, plain, typeable
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.messages import Answer, UserMessage
-from assistant.tui.widgets.transcript import EarlierLine, Transcript
+from assistant.tui.widgets.transcript import MOUNTED, EarlierLine, LaterLine, Transcript
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 
@@ -106,24 +106,38 @@ async def test_a_long_conversation_shows_its_end_and_more_on_demand(tmp_path: Pa
     async with app_with(tmp_path, echo()).run_test(size=(80, 24)) as pilot:
         await sees(pilot, "answer 74")
         transcript = pilot.app.screen.query_one(Transcript)
-        assert len(transcript.query(UserMessage)) == len(transcript.query(Answer)) == 30
+        assert len(transcript.query(UserMessage)) == len(transcript.query(Answer)) == 20
         pilot.app.screen.query_one(EarlierLine).focus()
-        await until(pilot, lambda: transcript.scroll_y == 0)
-        await pilot.press("enter")
-        await until(pilot, lambda: len(transcript.query(UserMessage)) == 50)
-        assert transcript.first_message_id == 51
-        await sees(pilot, "message 45")
-        assert "message 25" not in screen_text(pilot), "what is being read stays where it is"
-        pilot.app.screen.query_one(EarlierLine).focus()
-        await pilot.press("enter")
-        await until(pilot, lambda: len(transcript.query(UserMessage)) == 70)
-        pilot.app.screen.query_one(EarlierLine).focus()
-        await pilot.press("enter")
-        await until(pilot, lambda: len(transcript.query(UserMessage)) == 75)
-        assert not transcript.query(EarlierLine)
+        await until(pilot, lambda: len(transcript.query(UserMessage)) == 40)
+        assert transcript.first_message_id == 71
+        await sees(pilot, "message 55")
+        assert "message 35" not in screen_text(pilot), "what is being read stays where it is"
         await say(pilot, "And now the window is small again.")
         await sees(pilot, "Yes.")
-        assert len(transcript.query("UserMessage, Answer")) == 60
+        assert len(transcript.query("UserMessage, Answer")) == 40
+
+
+@pytest.mark.asyncio
+async def test_however_far_one_scrolls_only_a_window_is_mounted_and_one_comes_back_to_the_end(tmp_path: Path) -> None:
+    with MemoryBank.open(tmp_path / "recollect.db") as bank:
+        conversation = bank.new_conversation("Long")
+        for i in range(150):
+            bank.add_message(conversation.id, "user", f"message {i}")
+            bank.add_message(conversation.id, "assistant", f"answer {i}")
+    async with app_with(tmp_path, echo()).run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "answer 149")
+        transcript = pilot.app.screen.query_one(Transcript)
+        most = 0
+        while "message 0\n" not in screen_text(pilot):
+            await pilot.press("pageup")
+            most = max(most, len(transcript.query("UserMessage, Answer")))
+        assert most <= MOUNTED
+        assert not transcript.query(EarlierLine)
+        while "answer 149" not in screen_text(pilot):
+            await pilot.press("pagedown")
+            most = max(most, len(transcript.query("UserMessage, Answer")))
+        assert most <= MOUNTED
+        assert not transcript.query(LaterLine)
 
 
 @pytest.mark.asyncio

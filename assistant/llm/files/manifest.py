@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from assistant.llm.servers.address import ServerAddress, Structure
 MANIFEST = "manifest.toml"
 
 _REINSTALL = "Fetch Recollect again, or use another model: recollect models use NAME."
+_BLOCK = 1 << 20
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -109,10 +110,11 @@ def read_manifest(path: Path) -> Manifest:
         raise ModelFileError(f"The list of models at {path} cannot be read ({error}).", _REINSTALL) from error
 
 
-def verify(model: ModelFile, *, checksum: bool = False) -> None:
+def verify(model: ModelFile, *, checksum: bool = False, on_read: Callable[[int], None] | None = None) -> None:
     """Checks that all its files are there, have their sizes and belong together. Raises ModelFileError.
 
     `checksum` reads all of them. Without it, that they belong together is taken from what was written down of them.
+    `on_read` is that of `sha256_of`.
     """
     for agent, adapter in model.adapters.items():
         if adapter.base is not None and model.sha256 is not None and adapter.base != model.sha256:
@@ -121,16 +123,22 @@ def verify(model: ModelFile, *, checksum: bool = False) -> None:
                 "Take the base it was made for, or an adapter for this one.",
             )
     for file in model.files:
-        _verify_file(file, checksum=checksum)
+        _verify_file(file, checksum=checksum, on_read=on_read)
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(path: Path, on_read: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 of a file, in hexadecimal. `on_read` gets the bytes of each block read, and may raise to end it."""
+    digest, block = hashlib.sha256(), bytearray(_BLOCK)
+    view = memoryview(block)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(view[:count])
+            if on_read is not None:
+                on_read(count)
+    return digest.hexdigest()
 
 
-def _verify_file(file: ModelFile | Adapter, *, checksum: bool) -> None:
+def _verify_file(file: ModelFile | Adapter, *, checksum: bool, on_read: Callable[[int], None] | None) -> None:
     try:
         size = file.path.stat().st_size
         if not file.path.is_file():
@@ -140,7 +148,7 @@ def _verify_file(file: ModelFile | Adapter, *, checksum: bool) -> None:
                 f"The model file {file.path} has {size} bytes instead of {file.size}: it is cut off or another one.",
                 _REINSTALL,
             )
-        if checksum and file.sha256 is not None and sha256_of(file.path) != file.sha256:
+        if checksum and file.sha256 is not None and sha256_of(file.path, on_read) != file.sha256:
             raise ModelFileError(f"The model file {file.path} is damaged: its SHA-256 is another.", _REINSTALL)
     except FileNotFoundError as error:
         raise ModelFileError(f"The model file {file.path} is missing.", _REINSTALL) from error

@@ -174,3 +174,24 @@ def write_error(error: OSError, path: Path, done: int) -> DiskFull | NotWritable
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFull(f"The disk is full after {megabytes(done)} of the download.", f"Free some space. {GOES_ON}")
     return NotWritable(f"{path} cannot be written ({error.strerror}).", "Make the folder writable.")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A file of which `done` bytes are here, with its name when it is whole and where the rest would come from."""
+
+    name: str
+    address: str
+    done: int
+    total: int | None
+
+
+def unfinished_in(folder: Path) -> tuple[Unfinished, ...]:
+    """The downloads into `folder` that were begun and can be gone on with; reads none of what was fetched."""
+    found = []
+    for path in sorted(folder.glob("*.gguf.partial")):
+        with suppress(OSError, ValueError, TypeError):
+            source = Source(**json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8")))
+            name, done = path.name.removesuffix(".partial"), path.stat().st_size
+            found.append(Unfinished(name, source.address, done, source.total))
+    return tuple(found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assistant.memory import search
+from assistant.memory import memories, search
 from assistant.memory.bank.opened import OpenedBank
-from assistant.memory.records import ANY_TIME, Embedder, Hit, ItemKind, Times
+from assistant.memory.records import ANY_TIME, Embedder, Hit, ItemKind, Memory, Times
 
 TEXT_ONLY = "text"
 TEXT_AND_MEANING = "text and meaning"
@@ -46,16 +46,33 @@ class Finding(OpenedBank):
         kinds: Sequence[str] = (ItemKind.MEMORY,),
         floor: bool = True,
         when: Times = ANY_TIME,
+        for_answer: bool = False,
     ) -> list[Hit]:
         """What has to do with `query`, best first; nothing, if nothing has.
 
         `floor=False` fills up to `limit`, for a reader that chooses by itself: of the memories that answer a question,
-        the floor loses 7 in 100.
+        the floor loses 7 in 100. `for_answer` leaves out the memories that are never to be used.
         """
         wanted = [ItemKind(kind) for kind in kinds]
         vector = self._embedding.query(query)
         with self._database.read() as connection:
-            return search.search(connection, query, vector, limit=limit, kinds=wanted, floor=floor, when=when)
+            return search.search(
+                connection, query, vector, limit=limit, kinds=wanted, floor=floor, when=when, for_answer=for_answer
+            )
+
+    def related(self, text: str, limit: int) -> list[Memory]:
+        """The memories to offer an agent with `text`: pinned ones first, then the nearest, near or not.
+
+        The newest pinned ones take up to half of the places; none that is never to be used is among them.
+        """
+        vector = self._embedding.query(text)
+        with self._database.read() as connection:
+            pinned = memories.pinned(connection, limit // 2)
+            hits = search.search(
+                connection, text, vector, limit=limit, kinds=[ItemKind.MEMORY], floor=False, for_answer=True
+            )
+        found = [hit.memory for hit in hits if hit.memory is not None and hit.memory not in pinned]
+        return [*pinned, *found][:limit]
 
     def index_all(self, *, kinds: Sequence[str] = tuple(ItemKind)) -> None:
         """Makes vectors for all of `kinds` that has none. Raises EngineError if the embedder fails."""

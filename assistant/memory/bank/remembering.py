@@ -10,10 +10,11 @@ from assistant.memory import (
     applying,
     backups,
     forgetting,
+    growth,
     jobs,
     journal,
     memories,
-    review,
+    overview,
     settings,
     times,
     undo,
@@ -22,7 +23,7 @@ from assistant.memory.bank.opened import OpenedBank
 from assistant.memory.deciding import Mode
 from assistant.memory.journal import Entry, Origin
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
-from assistant.memory.records import Memory, MemoryVersion, Operation
+from assistant.memory.records import Growth, Memory, MemoryRow, MemoryVersion, Operation
 
 
 class Remembering(OpenedBank):
@@ -37,6 +38,14 @@ class Remembering(OpenedBank):
         """The memory with that id, whatever its status. Raises NotFoundError."""
         with self._database.read() as connection:
             return memories.memory(connection, memory_id)
+
+    def memory_rows(self, *, include_all: bool = False, as_of: datetime | None = None) -> list[MemoryRow]:
+        """The active memories, or all there ever were, oldest first, with what a table says of each.
+
+        With `as_of`, those that were active then, as they stood; their marks are those of now.
+        """
+        with self._database.read() as connection:
+            return overview.rows(connection, include_all=include_all, as_of=as_of)
 
     def as_of(self, time: datetime) -> list[Memory]:
         """What the bank knew at `time`: the memories that were active then, as they stood, oldest first."""
@@ -84,16 +93,6 @@ class Remembering(OpenedBank):
                 return []
             origin = Origin(actor, source_message_id, completion, model=model)
             return applying.apply(connection, operations, origin, observed_at, seen=seen, held_for=held_for)
-
-    def accept(self, operation_id: int) -> Operation:
-        """Carries out a held operation, as the user's. Raises NotFoundError, or InputError saying why it cannot be."""
-        with self._database.write() as connection:
-            return review.accept(connection, operation_id)
-
-    def decline(self, operation_id: int) -> Operation:
-        """Settles a held operation without carrying it out. Raises NotFoundError, or InputError if it is not held."""
-        with self._database.write() as connection:
-            return review.decline(connection, operation_id)
 
     def hold(
         self,
@@ -171,6 +170,16 @@ class Remembering(OpenedBank):
         """The newest rows of the journal, newest first."""
         with self._database.read() as connection:
             return journal.operations(connection, limit, source_message_id, status)
+
+    def timeline(self, limit: int = 50, before_id: int | None = None) -> list[Operation]:
+        """The newest changes, or the newest before the operation `before_id`; newest first."""
+        with self._database.read() as connection:
+            return journal.timeline(connection, limit, before_id)
+
+    def growth(self) -> list[Growth]:
+        """What each day on which something changed did to the memories, oldest first."""
+        with self._database.read() as connection:
+            return growth.growth(connection)
 
     def to_review(self, limit: int = 50) -> list[Operation]:
         """The newest proposals that were rejected, or are held and not settled yet; newest first."""

@@ -7,39 +7,56 @@ the bank, the engine or their threads.
 from __future__ import annotations
 
 import gc
-from typing import ClassVar
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widgets import Markdown, Static
 
-from assistant.memory.records import Message
-from assistant.tui import events
+from assistant.errors import InputError, RecollectError
+from assistant.memory.records import Message, Operation
+from assistant.tui import events, slash
+from assistant.tui.backstage import Backstage
+from assistant.tui.chatting.composing import Composing, Hints
+from assistant.tui.chatting.conversation_acts import WIDE, ConversationActs
+from assistant.tui.chatting.memory_acts import MemoryActs
+from assistant.tui.chatting.message_acts import MessageActs
+from assistant.tui.chatting.slash_acts import SlashActs
+from assistant.tui.modes import Mode
 from assistant.tui.session import WINDOW, Session
 from assistant.tui.shown import content
 from assistant.tui.widgets.action_line import ActionLine
 from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.messages import Answer
+from assistant.tui.widgets.conversations import Conversations
+from assistant.tui.widgets.messages import Answer, Said
+from assistant.tui.widgets.mode_tabs import ModeTabs
 from assistant.tui.widgets.receipt import Receipt, describe, describe_undone
 from assistant.tui.widgets.status import StatusLine
-from assistant.tui.widgets.transcript import EarlierLine, NoticeLine, Transcript
+from assistant.tui.widgets.transcript import EarlierLine, LaterLine, NoticeLine, Transcript
+from assistant.tui.widgets.used import Cited, UsedMemory
+
+if TYPE_CHECKING:
+    from assistant.tui.app import RecollectApp
 
 FRAMES_PER_SECOND = 30
 """How often a growing answer is drawn, however fast it comes."""
 
 
 class ChatScreen(Screen[None]):
-    """One conversation."""
+    """One conversation, and the list of all."""
 
     CSS_PATH = "chat.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual declares no ClassVar
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer"),
         Binding("ctrl+n", "new_conversation", "New conversation"),
+        Binding("ctrl+b", "conversations", "Conversations"),
         Binding("ctrl+z", "undo", "Undo what was remembered last"),
         Binding("ctrl+y", "redo", "Redo"),
         Binding("ctrl+o", "show_memories", "Memories used"),
@@ -47,24 +64,33 @@ class ChatScreen(Screen[None]):
         Binding("pagedown", "page(1)", "Scroll down", show=False),
     ]
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, backstage: Backstage) -> None:
         super().__init__()
-        self.session = session
+        self.backstage = backstage
+        self.session = Session(backstage)
+        self.composing = Composing(self)
+        self.message_acts = MessageActs(self)
+        self.memory_acts = MemoryActs(self)
+        self.conversation_acts = ConversationActs(self)
+        self._slash_acts = SlashActs(self)
         self._answer: Answer | None = None
         self._answering = False
+        self._loading_more = False
+        self._early: dict[int, tuple[Operation, ...]] = {}
         self._frames: Timer
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="column"):
-            with Horizontal(id="head"):
-                yield Static("recollect", id="name")
-                yield Static(id="title")
+        yield ModeTabs(Mode.CHAT)
+        with Horizontal(id="body"), Vertical(id="column"):
+            yield Static(id="title")
             yield Transcript()
+            yield Hints()
             yield Composer()
             yield StatusLine()
 
     def on_mount(self) -> None:
-        self.query_one(Composer).focus()
+        self.composer.focus()
+        self.query_one(Hints).display = False
         self._frames = self.set_interval(1 / FRAMES_PER_SECOND, self._draw_answer, pause=True)
 
         # Opening takes far longer than painting, so the screen is there first.
@@ -76,26 +102,116 @@ class ChatScreen(Screen[None]):
         self.session.open(self.post_message)
 
     def on_key(self, event: Key) -> None:
-        """Whoever types means the box, wherever the focus is."""
-        if event.is_printable and event.key != "space" and event.character and not self._composer.has_focus:
+        """Whoever types means the box, wherever the focus is, but on a message, where letters are acts."""
+        focused = self.focused
+        if isinstance(focused, Said) or self.conversation_acts.has_focus:
+            return
+        if event.is_printable and event.key != "space" and event.character and not self.composer.has_focus:
             event.stop()
-            self._composer.focus()
-            self._composer.put_in(event.character)
+            self.composer.focus()
+            self.composer.put_in(event.character)
+
+    def leave(self) -> None:
+        """Stops the answer, and keeps what was typed."""
+        self.composing.keep()
+        self.session.stop()
+
+    # For what is done in the chat beside talking
+
+    @property
+    def recollect(self) -> RecollectApp:
+        """The app."""
+        return cast("RecollectApp", self.app)
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    @property
+    def composer(self) -> Composer:
+        return self.query_one(Composer)
+
+    @property
+    def status(self) -> StatusLine:
+        return self.query_one(StatusLine)
+
+    def say(self, text: str) -> None:
+        """Says in one line what was done."""
+        self.status.say(text)
+
+    def is_free(self) -> bool:
+        """Whether nothing is being answered, so that one may go elsewhere; says so if it is."""
+        if self._answering:
+            self.say("Still answering. Esc stops it.")
+        else:
+            self.composing.keep()
+        return not self._answering
+
+    def tell_memory_changed(self) -> None:
+        """Has other screens look again."""
+        self.recollect.memory_changed.publish(None)
+
+    def open_message(self, message_id: int) -> None:
+        """Shows a message in its place."""
+        if self.is_free():
+            self.session.open_message(message_id)
+
+    async def answer(self, message: Message, *, anew: bool = False) -> None:
+        """Answers a message that is saved; `anew` differently from the answer that it has, beside that."""
+        if self.is_free():
+            self._set_answering(True)
+            self._begin_answer(await self.transcript.answer_anew(message))
+            self.session.answer(message, anew=anew)
+            self.composer.focus()
+
+    def begin_editing(self, message: Message) -> None:
+        """Puts a message into the box, to be said differently."""
+        if self.is_free():
+            self.composing.edit(message)
+
+    async def explain(self, reply: Message) -> None:
+        """Shows where an answer comes from."""
+        from assistant.tui.screens.why import WhyScreen
+
+        if self.session.is_temporary:
+            raise InputError("Nothing that is remembered is used in a temporary conversation.")
+        self.app.push_screen(WhyScreen(self.backstage, reply), self._go_to)
+
+    def _go_to(self, message_id: int | None) -> None:
+        if message_id is not None:
+            self.open_message(message_id)
+
+    def follow_title(self, conversation_id: int, title: str) -> None:
+        """A conversation is called something else by now."""
+        if conversation_id == self.session.conversation_id:
+            self._set_title(title)
 
     # What the user does
 
     @on(Composer.Sent)
     def _send(self, event: Composer.Sent) -> None:
-        if self._answering:
-            self._status.say("Still answering. Esc stops it.")
-            return
-        self._set_answering(True)
-        self._composer.begin_anew()
-        self.session.send(event.text)
+        asked = slash.parse(event.text)
+        if isinstance(asked, str):
+            self.say(f"There is no /{asked}. /help shows all; // begins a message with a slash.")
+        elif asked is not None:
+            self.composer.begin_anew()
+            self._do(self._slash_acts.run(asked))
+        elif self.is_free():
+            self._set_answering(True)
+            self.session.send(slash.as_message(event.text), self.composing.sent())
 
     @on(Composer.Refused)
     def _refuse(self, event: Composer.Refused) -> None:
-        self._status.say(event.reason)
+        self.say(event.reason)
+
+    @on(Composer.Changed)
+    def _typed(self) -> None:
+        self.composing.typed()
+
+    @on(Composer.Left)
+    def _leave_composer(self) -> None:
+        if said := self.transcript.said():
+            said[-1].focus()
 
     @on(Composer.NothingToUndo)
     def _undo_memory(self, event: Composer.NothingToUndo) -> None:
@@ -107,30 +223,125 @@ class ChatScreen(Screen[None]):
     @on(ActionLine.Pressed)
     async def _press(self, event: ActionLine.Pressed) -> None:
         match event.line:
-            case Receipt(can_be_kept=True) as receipt:
-                self.session.accept(receipt.operation.id)
             case Receipt() as receipt:
-                self.session.undo(receipt.undoes)
+                self._do(self.memory_acts.act_on_receipt(receipt, event.action))
+            case UsedMemory() as used:
+                self._do(self.memory_acts.act_on_used(used, event.action))
             case EarlierLine():
                 self.action_earlier()
-            case NoticeLine(retry=Message() as message) if not self._answering:
-                self._set_answering(True)
-                self._begin_answer(await self._transcript.retry_turn(message))
-                self.session.answer(message)
+            case LaterLine():
+                self.action_later()
+            case NoticeLine(retry=Message() as message):
+                await self.answer(message)
+            case ActionLine(parent=Cited() as cited):
+                await cited.toggle()
+
+    @on(Said.Chosen)
+    def _choose(self, event: Said.Chosen) -> None:
+        self.status.show_keys(self.message_acts.keys(event.said))
+
+    @on(Markdown.LinkClicked)
+    def _follow_link(self, event: Markdown.LinkClicked) -> None:
+        event.stop()
+        self._do(self.message_acts.follow_link(event.href))
+
+    @on(Conversations.Asked)
+    def _list_conversations(self, event: Conversations.Asked) -> None:
+        self._do(self.conversation_acts.look(event.query_text), group="look")
+
+    @on(Conversations.Chosen)
+    def _choose_conversation(self, event: Conversations.Chosen) -> None:
+        self.conversation_acts.choose(event.conversation_id, event.message_id)
+
+    @on(Conversations.Acted)
+    def _act_on_conversation(self, event: Conversations.Acted) -> None:
+        self._do(self.conversation_acts.act(event.act, event.conversation_id))
+
+    @on(Conversations.Left)
+    def _close_conversations(self) -> None:
+        self.conversation_acts.close_panel()
+
+    @on(Transcript.Reached)
+    def _reached(self, event: Transcript.Reached) -> None:
+        if event.earlier:
+            self.action_earlier()
+        else:
+            self.action_later()
+
+    def on_descendant_focus(self) -> None:
+        if not isinstance(self.focused, Said):
+            self.status.show_keys(())
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """What the palette offers of the chat."""
+        yield SystemCommand("New conversation", "What is remembered stays", self.action_new_conversation)
+        yield SystemCommand("Conversations", "Look through all, and go to one", self.action_conversations)
+        yield SystemCommand("Temporary conversation", "Nothing of it is kept", self.action_temporary)
+        yield SystemCommand("Pause remembering", "Or go on with it", self.action_pause)
+        yield SystemCommand("Undo", "Take back what was remembered last", self.action_undo)
+        yield SystemCommand("Redo", "Take back the last undo", self.action_redo)
+        yield SystemCommand("Memories used", "Show or hide those of the last answer", self.action_show_memories)
+        for command in (slash.Command.WHY, slash.Command.EXPORT, slash.Command.FORGET):
+            asked = slash.Slash(command, "")
+            does = slash.WHAT[command][1]
+            yield SystemCommand(f"/{command}", does[0].upper() + does[1:], lambda asked=asked: self._do_slash(asked))
+
+    def _do_slash(self, asked: slash.Slash) -> None:
+        self._do(self._slash_acts.run(asked))
+
+    def _do(self, work: Coroutine[Any, Any, None], *, group: str = "acts") -> None:
+        """Does what may ask or wait, away from the messages; what fails is told."""
+
+        async def told() -> None:
+            try:
+                await work
+            except RecollectError as error:
+                await self._fail(error)
+
+        self.run_worker(told(), group=group, exclusive=group != "acts")
+
+    def action_act_on(self, act: str) -> None:
+        if isinstance(self.focused, Said):
+            self._do(self.message_acts.act(act, self.focused))
+
+    def action_go(self, step: int) -> None:
+        """To the message before or after the one at hand; after the last one is the box."""
+        said = self.transcript.said()
+        if not isinstance(self.focused, Said) or self.focused not in said:
+            return
+        place = said.index(self.focused) + step
+        if place >= len(said):
+            self.composer.focus()
+        elif place >= 0:
+            said[place].focus()
+        else:
+            self.action_earlier()
 
     def action_stop(self) -> None:
-        if self._answering:
+        if not self.composer.has_focus:
+            self.composer.focus()
+        elif self.composing.leave_edit():
+            pass
+        elif self._answering:
             self.session.stop()
             if self._answer is not None:
                 self._answer.wait("stopping…")
-        else:
-            self._composer.focus()
 
     def action_new_conversation(self) -> None:
-        if self._answering:
-            self._status.say("Still answering. Esc stops it.")
-        else:
+        if self.is_free():
             self.session.begin_conversation()
+
+    def action_temporary(self) -> None:
+        self._do_slash(slash.Slash(slash.Command.TEMP, ""))
+
+    def action_pause(self) -> None:
+        self.session.pause(not self.status.state.paused)
+
+    def action_conversations(self) -> None:
+        if self.conversation_acts.is_open:
+            self.conversation_acts.close_panel()
+        else:
+            self._do(self.conversation_acts.open_panel())
 
     def action_undo(self) -> None:
         self.session.undo()
@@ -138,124 +349,167 @@ class ChatScreen(Screen[None]):
     def action_redo(self) -> None:
         self.session.redo()
 
-    def action_show_memories(self) -> None:
-        cited = self._transcript.newest_cited()
+    async def action_show_memories(self) -> None:
+        cited = self.transcript.newest_cited()
         if cited is not None:
-            cited.toggle()
+            await cited.toggle()
             cited.scroll_visible(animate=False)
 
     def action_earlier(self) -> None:
-        first = self._transcript.first_message_id
-        if first is not None:
+        first = self.transcript.first_message_id
+        if first is not None and not self._loading_more:
+            self._loading_more = True
             self.session.load_earlier(first)
 
+    def action_later(self) -> None:
+        last = self.transcript.last_message_id
+        if last is not None and not self._loading_more:
+            self._loading_more = True
+            self.session.load_later(last)
+
     def action_page(self, direction: int) -> None:
-        transcript = self._transcript
+        transcript = self.transcript
         transcript.scroll_relative(y=direction * max(1, transcript.size.height - 2), animate=False)
 
     # What the session tells
 
+    @on(events.OpenMessage)
+    def _open_message(self, event: events.OpenMessage) -> None:
+        self.open_message(event.message_id)
+
     @on(events.Opened)
     async def _opened(self, event: events.Opened) -> None:
         self._set_title(event.title)
-        await self._transcript.show(event.entries, earlier=event.earlier)
-        await self._transcript.mark_seen_from(event.seen_from)
+        self.status.tell(temporary=event.temporary)
+        self.composing.begin(event.draft)
+        await self.transcript.show(event.window, at=event.at, temporary=event.temporary)
+        if event.at is None and not self.conversation_acts.is_open:
+            self.composer.focus()
 
     @on(events.OpenFailed)
     async def _open_failed(self, event: events.OpenFailed) -> None:
-        self._status.tell(model="no memory bank")
-        await self._transcript.add_error(event.error)
+        self.status.tell(model="no memory bank")
+        await self._fail(event.error)
 
     @on(events.EarlierLoaded)
     async def _earlier_loaded(self, event: events.EarlierLoaded) -> None:
-        await self._transcript.show_earlier(event.entries, earlier=event.earlier)
-        await self._transcript.mark_seen_from(event.seen_from)
+        await self.transcript.show_earlier(event.window)
+        self._loading_more = False
+
+    @on(events.LaterLoaded)
+    async def _later_loaded(self, event: events.LaterLoaded) -> None:
+        await self.transcript.show_later(event.window)
+        self._loading_more = False
+
+    @on(events.EngineLoading)
+    def _engine_loading(self, event: events.EngineLoading) -> None:
+        self.status.tell(model=f"loading {event.names}", ready=False)
 
     @on(events.EngineReady)
     def _engine_ready(self) -> None:
-        self._status.tell(model="ready", ready=True)
+        self.status.tell(model="ready", ready=True)
         if self._answer is not None:
             self._answer.wait("thinking…")
 
     @on(events.EngineFailed)
     async def _engine_failed(self, event: events.EngineFailed) -> None:
-        self._status.tell(model="no model", ready=False)
-        await self._transcript.add_error(event.error)
+        self.status.tell(model="no model", ready=False)
+        await self._fail(event.error)
 
     @on(events.Standing)
     def _standing(self, event: events.Standing) -> None:
-        self._status.tell(search_mode=event.search_mode, pending=event.pending)
+        self.status.tell(search_mode=event.search_mode, pending=event.pending, paused=event.paused)
+        self.composing.show_frame()
+
+    @on(events.Gauged)
+    def _gauged(self, event: events.Gauged) -> None:
+        self.composing.gauged(event.gauge)
 
     @on(events.Saved)
     async def _saved(self, event: events.Saved) -> None:
         if event.title:
             self._set_title(event.title)
-        self._begin_answer(await self._transcript.begin_turn(event.message, window=WINDOW))
+        if event.instead_of is not None:
+            await self.transcript.remove_from(event.instead_of)
+        # The manager may have been quicker than the news that there is a message.
+        entry = events.Entry(event.message, operations=self._early.pop(event.message.id, ()), place=event.place)
+        self._begin_answer(await self.transcript.begin_turn(entry, window=WINDOW))
 
     @on(events.NotSaved)
     async def _not_saved(self, event: events.NotSaved) -> None:
         self._set_answering(False)
-        draft = self._composer.text
-        self._composer.begin_anew(f"{event.text}\n{draft}" if draft else event.text)
-        await self._transcript.add_error(event.error)
+        draft = self.composer.text
+        self.composer.begin_anew(f"{event.text}\n{draft}" if draft else event.text)
+        await self._fail(event.error)
 
     @on(events.Answered)
     async def _answered(self, event: events.Answered) -> None:
-        answer = self._end_answer()
+        answer = await self._end_answer()
         if answer is not None:
-            await self._transcript.finish_turn(answer, event.entry, event.note)
-        await self._transcript.mark_seen_from(event.seen_from)
+            await self.transcript.finish_turn(answer, event.entry, event.note)
+        await self.transcript.mark_seen_from(event.seen_from)
         if event.prompt_tokens:
-            self._status.tell(read=f"{event.read_tokens}/{event.prompt_tokens} tokens read")
+            self.status.tell(read=f"{event.read_tokens}/{event.prompt_tokens} tokens read")
 
     @on(events.AnswerFailed)
     async def _answer_failed(self, event: events.AnswerFailed) -> None:
-        answer = self._end_answer()
+        answer = await self._end_answer()
         if answer is not None and answer.has_text:
-            answer.cut_off()
+            await answer.cut_off()
         elif answer is not None:
             await answer.remove()
-        await self._transcript.add_error(event.error, "try again", retry=event.message)
+        await self._fail(event.error, "try again", retry=event.message)
 
     @on(events.Remembered)
     async def _remembered(self, event: events.Remembered) -> None:
-        await self._transcript.add_receipts(event.message_id, event.operations)
+        if not await self.transcript.add_receipts(event.message_id, event.operations):
+            self._early[event.message_id] = event.operations
+        self.tell_memory_changed()
 
     @on(events.Undone)
     def _undone(self, event: events.Undone) -> None:
         undo = event.undo
         said = describe(undo) if event.is_redo else describe_undone(undo.text_before, undo.text)
-        self._status.say(said.plain)
-        self._transcript.follow_undo(event.operation_id, undo)
+        self.say(said.plain)
+        self.transcript.follow_undo(event.operation_id, undo)
+        self._do(self.memory_acts.follow_operation(undo))
+        self.tell_memory_changed()
 
     @on(events.Accepted)
     def _accepted(self, event: events.Accepted) -> None:
-        self._status.say(describe(event.operation).plain)
-        self._transcript.follow_acceptance(event.operation_id, event.operation)
-        self._composer.focus()  # A second Enter must not undo it.
+        self.say(describe(event.operation).plain)
+        self.transcript.follow_acceptance(event.operation_id, event.operation)
+        self.composer.focus()  # A second Enter must not undo it.
+        self.tell_memory_changed()
 
     @on(events.Failed)
     async def _failed(self, event: events.Failed) -> None:
-        await self._transcript.add_error(event.error)
+        self._loading_more = False
+        await self._fail(event.error)
 
     @on(events.Broke)
     def _broke(self, event: events.Broke) -> None:
         raise event.error
 
+    async def _fail(self, error: RecollectError, action: str = "", *, retry: Message | None = None) -> None:
+        """Tells of an error, here and where all are listed."""
+        self.recollect.problems.add(error)
+        await self.transcript.add_error(error, action, retry=retry)
+
     # The answer that is on its way
 
     def _begin_answer(self, answer: Answer) -> None:
         self._answer = answer
-        answer.wait("thinking…" if self._status.state.ready else "waiting for the model to load…")
+        answer.wait("thinking…" if self.status.state.ready else "waiting for the model to load…")
         self._frames.resume()
 
-    def _draw_answer(self) -> None:
+    async def _draw_answer(self) -> None:
         if self._answer is not None and (text := self.session.take_text()):
-            self._answer.grow(text)
+            await self._answer.grow(text)
 
-    def _end_answer(self) -> Answer | None:
+    async def _end_answer(self) -> Answer | None:
         """The answer with all of its text; nothing is being answered any more."""
-        self._draw_answer()
+        await self._draw_answer()
         self._frames.pause()
         self._set_answering(False)
         answer, self._answer = self._answer, None
@@ -263,19 +517,7 @@ class ChatScreen(Screen[None]):
 
     def _set_answering(self, answering: bool) -> None:
         self._answering = answering
-        self._status.tell(answering=answering)
+        self.status.tell(answering=answering)
 
     def _set_title(self, title: str) -> None:
         self.query_one("#title", Static).update(content(title or "new conversation"))
-
-    @property
-    def _transcript(self) -> Transcript:
-        return self.query_one(Transcript)
-
-    @property
-    def _composer(self) -> Composer:
-        return self.query_one(Composer)
-
-    @property
-    def _status(self) -> StatusLine:
-        return self.query_one(StatusLine)

@@ -12,17 +12,26 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 _KEYS = (
+    ("F2 to F6", "Chat, Memory, Models, Training, Settings"),
     ("Enter", "send"),
     ("Shift+Enter, Ctrl+J", "new line"),
-    ("Esc", "stop the answer; what was said is kept"),
-    ("Ctrl+Z", "undo typing, then what was remembered last"),
-    ("Ctrl+Y", "redo"),
-    ("Ctrl+O", "show the memories that the last answer used"),
-    ("Tab, Shift+Tab", "go to undo and other links; Enter follows one"),
-    ("Page Up, Page Down", "scroll"),
+    ("/", "commands, as /remember, /forget, /why, /temp, /export"),
+    ("Esc", "stop the answer, what was said is kept; back to the box"),
+    ("Ctrl+B", "all conversations; find in them, rename, remove"),
     ("Ctrl+N", "new conversation; what is remembered stays"),
-    ("Ctrl+P", "all commands, light and dark"),
-    ("Ctrl+Q", "quit"),
+    ("Up, Down", "from the box, go to a message; then"),
+    ("  c, b", "copy it, copy its code"),
+    ("  r, e", "answer again, say it differently; the first one stays"),
+    ("  left, right", "the others in its place"),
+    ("  m, w", "the memories it used, and why"),
+    ("Ctrl+O", "show the memories that the last answer used"),
+    ("Ctrl+Z, Ctrl+Y", "undo typing, then what was remembered last; redo"),
+    ("Tab, Shift+Tab", "go to undo and other links; left, right, Enter"),
+    ("Page Up, Page Down", "scroll"),
+    ("Ctrl+P", "all commands"),
+    ("Ctrl+T", "light or dark"),
+    ("F8", "what went wrong since the start"),
+    ("Ctrl+Q", "quit; everything is saved"),
 )
 _ABOUT = (
     "Each message is saved before it is answered. Afterwards it is read once more for facts worth keeping; "

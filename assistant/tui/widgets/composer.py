@@ -14,6 +14,7 @@ from textual.widgets import TextArea
 
 from assistant.conversation.inputs import MAX_CHARACTERS
 from assistant.tui.shown import typeable
+from assistant.tui.slash import completed
 
 _SEND = ("enter",)
 _NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
@@ -40,6 +41,9 @@ class Composer(TextArea):
         def __init__(self, reason: str) -> None:
             super().__init__()
             self.reason = reason
+
+    class Left(Message):
+        """The user wants to go up, out of the box."""
 
     class NothingToUndo(Message):
         """Undo, or redo, was asked for, and no typing is left to undo or redo."""
@@ -68,13 +72,17 @@ class Composer(TextArea):
 
     def on_key(self, event: events.Key) -> None:
         # Not as bindings: those are run by the app, which may be ahead of the letters that are still in our queue.
-        if event.key not in _SEND and event.key not in _NEW_LINE:
+        if event.key == "up" and self.cursor_at_first_line and self.selection.is_empty:
+            self.post_message(self.Left())
+        elif event.key == "tab" and (whole := completed(self.text)):
+            self.begin_anew(whole)
+        elif event.key not in _SEND and event.key not in _NEW_LINE:
             return
         event.stop()
         event.prevent_default()
         if event.key in _NEW_LINE:
             self.put_in("\n")
-        elif self.text.strip():
+        elif event.key in _SEND and self.text.strip():
             self.post_message(self.Sent(self.text))
 
     def action_undo(self) -> None:

@@ -9,6 +9,8 @@ from assistant.memory.records import Operation
 from assistant.tui.shown import content
 from assistant.tui.widgets.action_line import ActionLine
 
+UNDO, REDO, EDIT, KEEP, DECLINE = "undo", "redo", "edit", "do it", "don't"
+
 
 class Receipt(ActionLine):
     """One operation, and whether it stands. `turn_id` is the id of the message that it came from."""
@@ -18,7 +20,7 @@ class Receipt(ActionLine):
         self.operation = operation
         self._undone = operation.undone
         self._undo_id: int | None = None
-        super().__init__(self._content(), self._action())
+        super().__init__(self._content(), *self._offered())
         self._mark()
 
     @property
@@ -35,6 +37,11 @@ class Receipt(ActionLine):
         self.operation = operation
         self._show()
         return True
+
+    def follow_edit(self, operation: Operation) -> None:
+        """Becomes the receipt of `operation`, by which the user put it differently."""
+        self.operation, self._undone, self._undo_id = operation, False, None
+        self._show()
 
     @property
     def undoes(self) -> int:
@@ -53,21 +60,22 @@ class Receipt(ActionLine):
         return True
 
     def _show(self) -> None:
-        self.show(self._content(), self._action())
+        self.show(self._content(), *self._offered())
         self._mark()
 
     def _mark(self) -> None:
         self.set_class(self._undone, "-undone")
         self.set_class(self.operation.status is not OperationStatus.APPLIED, "-not-applied")
 
-    def _action(self) -> str:
+    def _offered(self) -> tuple[str, ...]:
+        """What can be done about it."""
         if self.can_be_kept:
-            return "do it"
+            return (KEEP, DECLINE)
         if self.operation.status is not OperationStatus.APPLIED:
-            return ""
+            return ()
         if not self._undone:
-            return "undo"
-        return "redo" if self._undo_id is not None else ""
+            return (UNDO, EDIT) if self.operation.text is not None else (UNDO,)
+        return (REDO,) if self._undo_id is not None else ()
 
     def _content(self) -> Content:
         if self._undone:

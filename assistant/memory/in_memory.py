@@ -1,0 +1,26 @@
+"""A database in memory alone.
+
+Promises that nothing of it is written to the disk, and that it is gone once its last connection is closed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from assistant.memory.database import Database
+
+
+class InMemory(Database):
+    """As any other database, but without a file. Those of the same path are the same one."""
+
+    is_in_memory = True
+
+    @classmethod
+    def new(cls) -> InMemory:
+        """An empty one."""
+        # There is no such folder: so no file is ever taken for a copy of it.
+        return cls(Path(f"/temporary-{secrets.token_hex(16)}/chat"))
+
+    def _make(self) -> str:
+        return f"file:/{self.path.parent.name}?vfs=memdb"

@@ -1,0 +1,1 @@
+"""What is done in the chat beside talking: with messages, with memories, with conversations, and by slash."""
