@@ -42,6 +42,7 @@ SAID = [
     (("memory", "mode", "a"), ["automatic", "ask"]),
     (("completion", ""), ["bash", "zsh", "fish"]),
     (("memory", "search", "memory", ""), []),
+    (("import", "--speaker", "Ana", "no"), ["notes.gguf"]),
 ]
 
 
@@ -53,6 +54,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shell in (completion.bash, completion.zsh, completion.fish):
         (folder / f"recollect.{shell.__name__}").write_text(shell(places))
     (folder / "my notes.gguf").touch()
+    (folder / "notes.gguf").touch()
     return folder
 
 

@@ -131,6 +131,14 @@ def test_a_model_that_is_gone_cut_off_or_too_large_is_told(paths: Paths, monkeyp
     assert the_only(Part.MODELS, paths)[:2] == ("problem", f"The model file {path} is missing.")
 
 
+def test_a_model_of_another_size_than_was_written_down_is_told(paths: Paths, tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny.gguf")
+    InstalledModels.read(paths).with_model(model).save()
+    model.path.write_bytes(model.path.read_bytes() + b"more")
+    status, message, _ = the_only(Part.MODELS, paths)
+    assert (status, "it is cut off or another one" in message) == ("problem", True)
+
+
 def test_a_list_of_models_that_cannot_be_read_is_told(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RECOLLECT_MODEL")
     (paths.models / "manifest.toml").write_text("[[model]")

@@ -13,6 +13,7 @@ from assistant.errors import InputError
 from assistant.paths import Paths
 
 if TYPE_CHECKING:
+    from assistant.findings import Finding
     from assistant.llm.engines import Engines
     from assistant.memory.bank import MemoryBank
     from assistant.tui.at_hand import ChatEngine
@@ -44,8 +45,12 @@ def run() -> int:
         log.event("the bank is open", seconds=time.monotonic() - begun, encrypted=key is not None)
         return bank
 
-    app = RecollectApp(make_engine, open_bank, paths, Shelf(paths))
-    app.theme = f"recollect-{settings.looks(chosen.theme)}"
+    def examine(mend: bool) -> list[Finding]:
+        from assistant import health
+
+        return health.check(paths, key, rebuild=mend)
+
+    app = RecollectApp(make_engine, open_bank, paths, Shelf(paths), settings=chosen, examine=examine)
     with log.kept(paths, chosen.log):
         try:
             app.run()

@@ -119,7 +119,7 @@ _recollect() {{
     if [[ -n $files ]]; then
         IFS=$'\\n'
         COMPREPLY=($(compgen -f -- "$current"))
-        type compopt >/dev/null 2>&1 && compopt -o filenames
+        compopt -o filenames 2>/dev/null
     else
         COMPREPLY=($(compgen -W "$words" -- "$current"))
     fi

@@ -15,9 +15,9 @@ from pathlib import Path
 from assistant.agents.manager import MemoryManager
 from assistant.conversation.chatgpt import read_chatgpt
 from assistant.conversation.claude import read_claude
-from assistant.conversation.importing import Importer, ImportProgress, OnProgress, OnReceipt, ignore
+from assistant.conversation.importing import Importer, ImportProgress, OnProgress, ignore
 from assistant.conversation.plain import read_plain
-from assistant.conversation.queue import ManagerQueue
+from assistant.conversation.queue import ManagerQueue, OnReceipt
 from assistant.conversation.recordings import RecordedConversation
 from assistant.memory import transfer
 from assistant.memory.bank import MemoryBank, Operation

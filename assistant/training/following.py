@@ -29,13 +29,22 @@ class Far:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveSeen:
+    """A number by step as it was when it was looked at, and its last value as it was written."""
+
+    name: str
+    points: tuple[tuple[int, float], ...]
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The runs, the one begun last first, how far each is, and curves and last lines of the log of one of them."""
 
     runs: Sequence[Run] = ()
     far: Mapping[str, Far] = field(default_factory=dict)
     name: str = ""
-    watch: Watch | None = None
+    curves: tuple[CurveSeen, ...] = ()
     log: tuple[str, ...] = ()
 
     @property
@@ -76,7 +85,9 @@ class Following:
         if run is None:
             return Seen()
         lines = log_tail(run.folder, _LOG_BYTES).splitlines()
-        return Seen(found, far, run.name, self._watches[run.name], tuple(lines))
+        watched = self._watches[run.name].curves.items()
+        curves = tuple(CurveSeen(name, tuple(curve.points()), curve.last) for name, curve in watched)
+        return Seen(found, far, run.name, curves, tuple(lines))
 
     def _far(self, run: Run, *, kept: bool) -> Far:
         known = self._over.get(run.name)

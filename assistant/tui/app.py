@@ -17,8 +17,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
 
+from assistant import log
 from assistant.errors import RecollectError
+from assistant.findings import Finding
 from assistant.paths import Paths
+from assistant.settings import Settings, load, looks
 from assistant.tui import events
 from assistant.tui.at_hand import MakeEngine, OpenBank
 from assistant.tui.backstage import Backstage
@@ -45,13 +48,15 @@ class RecollectApp(App[None]):
 
     `make_engine` starts the model without waiting for it and may raise EngineError. `open_bank` gets that engine, or
     None if there is none, and may raise StorageError. Both are called in a thread, and again after a failure.
+    `settings` are those that count, read anew if none are given; `examine` checks everything, and mends the bank first
+    if it gets True.
     """
 
     TITLE = "Recollect"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = [  # The box of the chat has a meaning of its own for some of these keys.
         Binding("f1", "help", "Help"),
-        *(Binding(f"{mode.key},alt+{number}", f"mode('{mode.name}')", mode.value, show=False)
+        *(Binding(f"{mode.key},alt+{number}", f"mode('{mode.name}')", mode.value, show=False, priority=True)
           for number, mode in enumerate(Mode, 1)),
         Binding("f8", "problems", "Problems", show=False),
         Binding("ctrl+t", "change_look", "Light or dark", show=False),
@@ -59,13 +64,25 @@ class RecollectApp(App[None]):
     ]  # fmt: skip
 
     def __init__(
-        self, make_engine: MakeEngine, open_bank: OpenBank, paths: Paths, shelf: ModelShelf | None = None
+        self,
+        make_engine: MakeEngine,
+        open_bank: OpenBank,
+        paths: Paths,
+        shelf: ModelShelf | None = None,
+        *,
+        settings: Settings | None = None,
+        examine: Callable[[bool], list[Finding]] | None = None,
     ) -> None:
         super().__init__()
+        self.settings = settings if settings is not None else load(paths)
+        """What is set; see `take_settings`."""
+        self.settings_changed = Signal[None](self, "settings changed")
+        """Told whenever something else is set; whoever goes by a setting listens."""
+        self.examine = examine
         # Not when it is mounted: to change the looks then would have all styles made anew.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        self.theme = _look(self.settings)
         self.backstage = Backstage(make_engine, open_bank, paths, shelf)
         self.memory_changed = Signal[None](self, "memory changed")
         """Told whenever a memory was changed, by whomever; screens that show memories listen."""
@@ -124,6 +141,15 @@ class RecollectApp(App[None]):
     def action_change_look(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
+    def take_settings(self, settings: Settings) -> None:
+        """Has what is set take effect, as far as it can without a new start."""
+        before, self.settings = self.settings, settings
+        if settings.theme is not before.theme:
+            self.theme = _look(settings)
+        if settings.log is not before.log:
+            log.start(self.backstage.paths, settings.log)
+        self.settings_changed.publish(None)
+
     async def action_quit(self) -> None:
         self.exit(return_code=self._exit_code)
 
@@ -150,3 +176,7 @@ class RecollectApp(App[None]):
     @on(events.Saved)
     def _forget_exit_code(self) -> None:
         self._exit_code = 0
+
+
+def _look(settings: Settings) -> str:
+    return f"recollect-{looks(settings.theme)}"

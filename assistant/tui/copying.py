@@ -48,9 +48,9 @@ def _native(environ: Mapping[str, str]) -> tuple[str, ...] | None:
         return ("pbcopy",)
     if sys.platform == "win32":
         return ("clip",)
-    for variable, program in _PROGRAMS:
-        if environ.get(variable) and shutil.which(program[0], path=environ.get("PATH")):
-            return program
+    for variable, (name, *arguments) in _PROGRAMS:
+        if environ.get(variable) and (program := shutil.which(name, path=environ.get("PATH"))):
+            return (program, *arguments)
     return None
 
 

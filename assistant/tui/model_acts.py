@@ -97,6 +97,7 @@ class ModelActs(ModeScreen):
         try:
             await act(self.busy)
         finally:
+            self.busy.cancel.set()  # Leaving the app ends this, and its thread has to end as well.
             self.busy = None
 
     def _the_shelf(self) -> ModelShelf:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -25,6 +26,7 @@ from tests.memory.shorthand import NOON, adding, updating
 
 ALL = 2**31 - 1
 WHICH = st.integers(0, 10_000)
+HOW = st.sampled_from(["answer", "say anew", "show"])
 
 
 @dataclass
@@ -145,6 +147,14 @@ class ConversationMachine(RuleBasedStateMachine):
 
     # What is said
 
+    @initialize(branches=st.lists(st.tuples(WHICH, HOW), min_size=3, max_size=6))
+    def begin_with_some(self, branches: list[tuple[int, str]]) -> None:
+        for _ in range(2):
+            self.begin()
+            self.go_on(len(self.plain.heads) - 1, 4)
+        for which, how in branches:
+            self.branch(which, how)
+
     @rule()
     def begin(self) -> None:
         number = self.bank.new_conversation().id
@@ -164,29 +174,30 @@ class ConversationMachine(RuleBasedStateMachine):
             self.expect(said, saved.id, is_read=role == "user")
 
     @precondition(has_messages)
-    @rule(which=WHICH)
-    def answer(self, which: int) -> None:
-        parent = self.message(which)
+    @rule(which=WHICH, how=HOW)
+    def branch(self, which: int, how: str) -> None:
+        number = self.message(which)
+        match how:
+            case "answer":
+                self.answer(number)
+            case "say anew":
+                self.say_anew(number)
+            case "show":
+                self.bank.show_branch(number)
+                shown = [number, *self.plain.newest_after(number)][-1]
+                self.plain.heads[self.plain.messages[number].conversation] = shown
+
+    def answer(self, parent: int) -> None:
         said = Said(self.plain.messages[parent].conversation, "assistant", self.text(), parent)
         saved = self.bank.add_message(said.conversation, "assistant", said.text, parent_id=parent)
         self.expect(said, saved.id, is_read=False)
 
-    @precondition(has_messages)
-    @rule(which=WHICH)
-    def say_anew(self, which: int) -> None:
-        other = self.message(which)
+    def say_anew(self, other: int) -> None:
         old = self.plain.messages[other]
         said = Said(old.conversation, "user", self.text(), old.parent)
         saved = self.bank.add_message(old.conversation, "user", said.text, instead_of=other, remember=True)
         self.plain.queue = [number for number in self.plain.queue if number != other]
         self.expect(said, saved.id, is_read=True)
-
-    @precondition(has_messages)
-    @rule(which=WHICH)
-    def show(self, which: int) -> None:
-        number = self.message(which)
-        self.bank.show_branch(number)
-        self.plain.heads[self.plain.messages[number].conversation] = [number, *self.plain.newest_after(number)][-1]
 
     @precondition(has_conversations)
     @rule(which=WHICH, is_empty=st.booleans())
@@ -239,8 +250,10 @@ class ConversationMachine(RuleBasedStateMachine):
     # What goes on around it
 
     @precondition(has_conversations)
-    @rule(which=WHICH, with_memories=st.booleans())
-    def remove(self, which: int, with_memories: bool) -> None:
+    @rule(which=WHICH, with_memories=st.booleans(), sure=st.booleans())
+    def remove(self, which: int, with_memories: bool, sure: bool) -> None:
+        if not sure:
+            return
         conversation = self.conversation(which)
         texts = [self.plain.messages[number].text for number in self.plain.of(conversation)]
         before = set(self.plain.purged)
@@ -320,11 +333,11 @@ def test_conversations_do_what_their_model_does() -> None:
     run_state_machine_as_test(
         ConversationMachine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=20,
+            stateful_step_count=25,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
-    assert ConversationMachine.steps >= 500
+    assert ConversationMachine.steps >= 400

@@ -12,8 +12,9 @@ from assistant.paths import Paths
 from assistant.training import runs
 from assistant.training.following import Following
 from assistant.training.recipes import Kind, Recipe
+from assistant.training.results import log_tail
 from assistant.training.runs import RunState
-from tests.training.going import now, steps, until
+from tests.training.going import now, until
 
 TINY = {
     "tokens_a_step": "256",
@@ -35,17 +36,19 @@ def test_a_run_of_the_starter_is_followed_and_stopped_with_a_checkpoint(
     paths.create()
     run = runs.start(paths, Recipe(Kind.STARTER, size=100_000, settings=TINY))
     try:
-        until(lambda: steps(run) >= 1 or not now(paths, run).is_at_work, patience=600, every=0.5)
+        saved = run.folder / "checkpoint.pt"
+        until(lambda: saved.exists() or not now(paths, run).is_at_work, patience=600, every=0.5)
         seen = Following(paths).look()
-        assert seen.watch is not None
-        assert (seen.watch.step, list(seen.watch.curves)) == (50, ["loss"])
-        assert 0 < seen.watch.curves["loss"].last < 20
+        (loss,) = seen.curves
+        assert (loss.name, seen.far[run.name].step >= 50) == ("loss", True)
+        assert 0 < loss.last < 20
 
         runs.stop(run)
         until(lambda: not now(paths, run).is_at_work, patience=600, every=0.5)
         stopped = now(paths, run)
         assert (stopped.state, stopped.reason) == (RunState.STOPPED, "")
-        assert (run.folder / "checkpoint.pt").exists()
+        assert seen.log[-1].startswith('{"step": ')
+        assert log_tail(run.folder, 1000).endswith("goes on from the last checkpoint.\n")
     finally:
         current = now(paths, run)
         if current.is_at_work and current.pid is not None:

@@ -17,7 +17,7 @@ from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 15.0
 
 
 class ScriptedEngine(FakeEmbedder):
@@ -102,6 +102,7 @@ async def until(pilot: Pilot[None], happened: Callable[[], bool]) -> None:
 async def say(pilot: Pilot[None], text: str) -> None:
     """Types `text` and sends it."""
     composer = pilot.app.screen.query_one(Composer)
+    composer.focus()
     composer.insert(text)
     await pilot.press("enter")
 

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from assistant.agents.generation import Agent
 from assistant.commands import fetching
 from assistant.commands.shelf import Shelf
+from assistant.errors import EngineError
 from assistant.llm.files import catalogue
 from assistant.llm.files.catalogue import Offer
 from assistant.llm.files.installed import InstalledModels
@@ -23,6 +24,15 @@ from assistant.tui.screens.models import ModelsScreen
 from assistant.tui.widgets.model_list import ModelList
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, sees, until
+
+
+class ClosingEngine(ScriptedEngine):
+    """Ends the wait for it as a real one does when it is closed: with an error."""
+
+    def ready(self, timeout: float | None = None) -> None:
+        super().ready(timeout)
+        if self.closed.is_set():
+            raise EngineError("The model process has been closed.", "Start the app again.")
 
 
 class Engines:
@@ -46,7 +56,7 @@ class Engines:
         error = next((self.cannot_load[name] for name in chosen.values() if name in self.cannot_load), None)
         waits = self.loading if self.slow & set(chosen.values()) else None
         self.made.append(chosen)
-        self.engines.append(ScriptedEngine(self.script, load_error=error, loading=waits))
+        self.engines.append(ClosingEngine(self.script, load_error=error, loading=waits))
         return self.engines[-1]
 
 

@@ -7,8 +7,9 @@ the bank, the engine or their threads.
 from __future__ import annotations
 
 import gc
-from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -18,6 +19,7 @@ from textual.events import Key
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Markdown, Static
+from textual.worker import Worker
 
 from assistant.errors import InputError, RecollectError
 from assistant.memory.records import Message, Operation
@@ -195,7 +197,7 @@ class ChatScreen(Screen[None]):
             self.say(f"There is no /{asked}. /help shows all; // begins a message with a slash.")
         elif asked is not None:
             self.composer.begin_anew()
-            self._do(self._slash_acts.run(asked))
+            self._do(partial(self._slash_acts.run, asked))
         elif self.is_free():
             self._set_answering(True)
             self.session.send(slash.as_message(event.text), self.composing.sent())
@@ -224,9 +226,9 @@ class ChatScreen(Screen[None]):
     async def _press(self, event: ActionLine.Pressed) -> None:
         match event.line:
             case Receipt() as receipt:
-                self._do(self.memory_acts.act_on_receipt(receipt, event.action))
+                self._do(partial(self.memory_acts.act_on_receipt, receipt, event.action))
             case UsedMemory() as used:
-                self._do(self.memory_acts.act_on_used(used, event.action))
+                self._do(partial(self.memory_acts.act_on_used, used, event.action))
             case EarlierLine():
                 self.action_earlier()
             case LaterLine():
@@ -243,11 +245,11 @@ class ChatScreen(Screen[None]):
     @on(Markdown.LinkClicked)
     def _follow_link(self, event: Markdown.LinkClicked) -> None:
         event.stop()
-        self._do(self.message_acts.follow_link(event.href))
+        self._do(partial(self.message_acts.follow_link, event.href))
 
     @on(Conversations.Asked)
     def _list_conversations(self, event: Conversations.Asked) -> None:
-        self._do(self.conversation_acts.look(event.query_text), group="look")
+        self._do(partial(self.conversation_acts.look, event.query_text), group="look")
 
     @on(Conversations.Chosen)
     def _choose_conversation(self, event: Conversations.Chosen) -> None:
@@ -255,7 +257,7 @@ class ChatScreen(Screen[None]):
 
     @on(Conversations.Acted)
     def _act_on_conversation(self, event: Conversations.Acted) -> None:
-        self._do(self.conversation_acts.act(event.act, event.conversation_id))
+        self._do(partial(self.conversation_acts.act, event.act, event.conversation_id))
 
     @on(Conversations.Left)
     def _close_conversations(self) -> None:
@@ -287,22 +289,22 @@ class ChatScreen(Screen[None]):
             yield SystemCommand(f"/{command}", does[0].upper() + does[1:], lambda asked=asked: self._do_slash(asked))
 
     def _do_slash(self, asked: slash.Slash) -> None:
-        self._do(self._slash_acts.run(asked))
+        self._do(partial(self._slash_acts.run, asked))
 
-    def _do(self, work: Coroutine[Any, Any, None], *, group: str = "acts") -> None:
+    def _do(self, work: Callable[[], Awaitable[None]], *, group: str = "acts") -> None:
         """Does what may ask or wait, away from the messages; what fails is told."""
 
         async def told() -> None:
             try:
-                await work
+                await work()
             except RecollectError as error:
                 await self._fail(error)
 
-        self.run_worker(told(), group=group, exclusive=group != "acts")
+        _: Worker[None] = self.run_worker(told, group=group, exclusive=group != "acts")
 
     def action_act_on(self, act: str) -> None:
         if isinstance(self.focused, Said):
-            self._do(self.message_acts.act(act, self.focused))
+            self._do(partial(self.message_acts.act, act, self.focused))
 
     def action_go(self, step: int) -> None:
         """To the message before or after the one at hand; after the last one is the box."""
@@ -341,7 +343,7 @@ class ChatScreen(Screen[None]):
         if self.conversation_acts.is_open:
             self.conversation_acts.close_panel()
         else:
-            self._do(self.conversation_acts.open_panel())
+            self._do(self.conversation_acts.open_panel)
 
     def action_undo(self) -> None:
         self.session.undo()
@@ -472,7 +474,7 @@ class ChatScreen(Screen[None]):
         said = describe(undo) if event.is_redo else describe_undone(undo.text_before, undo.text)
         self.say(said.plain)
         self.transcript.follow_undo(event.operation_id, undo)
-        self._do(self.memory_acts.follow_operation(undo))
+        self._do(partial(self.memory_acts.follow_operation, undo))
         self.tell_memory_changed()
 
     @on(events.Accepted)

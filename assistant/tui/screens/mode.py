@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
+from textual.worker import Worker
 
 from assistant.errors import RecollectError
 from assistant.tui.backstage import Backstage
@@ -86,7 +87,7 @@ class ModeScreen(Screen[None]):
     def look_again(self) -> None:
         """Has `arrive` run, if somebody looks."""
         if self.is_current:
-            self.run_worker(self._arrive(), group="arrive", exclusive=True)
+            _: Worker[None] = self.run_worker(self._arrive, group="arrive", exclusive=True)
 
     async def _arrive(self) -> None:
         try:

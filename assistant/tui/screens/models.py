@@ -84,8 +84,6 @@ class ModelsScreen(ModelChoosing, ModelBringing):
 
     def on_unmount(self) -> None:
         self.downloads.stop_all()
-        if self.busy is not None:
-            self.busy.cancel.set()
 
     async def arrive(self) -> None:
         """Looks anew what is there."""

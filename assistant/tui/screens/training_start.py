@@ -94,7 +94,8 @@ class TrainingStart(ModalScreen[Recipe | None]):
         for name in ("size", "seed", "threads"):
             text = self.query_one(f"#start-{name}", Input).value.strip()
             if not text.lstrip("-").isdigit():
-                raise InputError(f"The {_SIZES[self._kind] if name == 'size' else name} are no number.", "Write one.")
+                what = _SIZES[self._kind] if name == "size" else name
+                raise InputError(f"Write a whole number for {what}.")
             told[name] = int(text)
         return Recipe(self._kind, told["seed"], told["size"], told["threads"])
 

@@ -124,10 +124,6 @@ class Conversations(Vertical):
                 options.action_cursor_up()
             case "down":
                 options.action_cursor_down()
-            case "pageup":
-                options.action_page_up()
-            case "pagedown":
-                options.action_page_down()
             case _:
                 return
         event.stop()

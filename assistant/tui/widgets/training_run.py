@@ -14,7 +14,6 @@ from textual.widgets import Static
 
 from assistant.training.adopting import objection
 from assistant.training.following import Seen
-from assistant.training.metrics import Watch
 from assistant.training.recipes import Kind
 from assistant.training.runs import Run, RunState
 from assistant.tui.shown import content, plain
@@ -61,12 +60,12 @@ class TrainingRun(VerticalScroll, can_focus=True):
         self._draw()
 
     def _draw(self) -> None:
-        run, watch = self._seen.at_hand, self._seen.watch
-        if run is None or watch is None:
+        run = self._seen.at_hand
+        if run is None:
             return
         self._say("standing", text.standing(run, datetime.now().astimezone()), _next(run, is_used=self._is_used))
-        self._say("plot", *self._plot(run, watch))
-        self._say("values", text.last_values(watch))
+        self._say("plot", *self._plot(run))
+        self._say("values", text.last_values(self._seen.curves))
         self._say("result", *_result(run))
         lines = [plain(line) for line in self._seen.log[-_LOG_LINES:]]
         self._say("log", Content("\n").join([Content.styled("log", "bold"), *map(Content, lines)]) if lines else "")
@@ -78,18 +77,17 @@ class TrainingRun(VerticalScroll, can_focus=True):
         part.display = bool(told)
         part.update(Content("\n").join(told))
 
-    def _plot(self, run: Run, watch: Watch) -> list[Content | str]:
+    def _plot(self, run: Run) -> list[Content | str]:
         if run.recipe.kind is Kind.LIVES:
             return ["Measuring writes no curve; the log says how far it is."] if run.is_at_work else []
-        curves = [(name, curve.points()) for name, curve in watch.curves.items()]
-        drawable = [(name, points) for name, points in curves if len(points) > 1]
+        drawable = [curve for curve in self._seen.curves if len(curve.points) > 1]
         if not drawable:
             return ["There is no curve yet: it begins with the second line of numbers."] if run.is_at_work else []
-        name, points = drawable[self._curve % len(drawable)]
+        curve, of = drawable[self._curve % len(drawable)], self._seen.far[run.name].of
         which = f"  {self._curve % len(drawable) + 1} of {len(drawable)}, m shows the next" if len(drawable) > 1 else ""
         height = 5 if self.app.size.height < 30 else 10
-        lines = plot(points, self.scrollable_content_region.width, height, watch.of)
-        head = Content.assemble((name, "bold"), (which, "dim"))
+        lines = plot(curve.points, self.scrollable_content_region.width, height, of)
+        head = Content.assemble((plain(curve.name), "bold"), (which, "dim"))
         return [head, *(Content.styled(line, "$primary") for line in lines)]
 
 

@@ -48,8 +48,8 @@ class TrainingRunsView(Vertical):
         Binding("s", "stop", "Stop"),
         Binding("c", "resume", "Go on"),
         Binding("a", "adopt", "Adopt"),
-        Binding("b", "roll_back", "Back"),
-        Binding("m", "turn", "Curve"),
+        Binding("b", "roll_back", "Roll back"),
+        Binding("m", "turn", "Curve", show=False),
         Binding("l", "log", "Log"),
     ]
 
@@ -91,7 +91,7 @@ class TrainingRunsView(Vertical):
 
     async def arrive(self) -> None:
         """Looks how the runs stand now; one look after the other."""
-        async with self._looking:
+        async with self._looking:  # The curves are read on from where the look before ended.
             at_hand = self.list.at_hand
             name = at_hand.name if at_hand is not None else None
             adopted = frozenset[str]()
@@ -107,12 +107,16 @@ class TrainingRunsView(Vertical):
             self._show(adopted)
         self.post_message(self.Looked(self.seen))
 
+    async def look(self) -> None:
+        """As `arrive`, but says what went wrong."""
+        try:
+            await self.arrive()
+        except RecollectError as error:
+            self._screen.report(error)
+
     async def _look_if_looked_at(self) -> None:
         if self.screen.is_current and not self._looking.locked():
-            try:
-                await self.arrive()
-            except RecollectError as error:
-                self._screen.report(error)
+            await self.look()
 
     def _show(self, adopted: frozenset[str]) -> None:
         seen = self.seen
@@ -123,7 +127,11 @@ class TrainingRunsView(Vertical):
 
     @on(TrainingRuns.Moved)
     def _moved(self) -> None:
-        self.run_worker(self.arrive(), group="look")
+        self._look_there()
+
+    @work(group="look")
+    async def _look_there(self) -> None:
+        await self.look()
 
     @on(TrainingRuns.Chosen)
     def _chosen(self) -> None:
@@ -140,7 +148,7 @@ class TrainingRunsView(Vertical):
         begun = await self._ask(lambda: runs.start(paths, recipes.based_on(recipe, self._base())))
         if begun is not None:
             self._screen.say(f"{begun.name} has begun. It goes on when you leave.")
-            await self.arrive()
+            await self.look()
             self.list.go_to(begun.name)
 
     def _base(self) -> Scores | None:
@@ -151,16 +159,17 @@ class TrainingRunsView(Vertical):
 
     @work
     async def action_stop(self) -> None:
-        if (run := self._at_hand()) is not None and await self._ask(lambda: runs.stop(run)) is not None:
+        run = self._at_hand()
+        if run is not None and await self._ask(lambda: runs.stop(run)) is not None:
             self._screen.say(f"{run.name} is told to stop.")
-            await self.arrive()
+            await self.look()
 
     @work
     async def action_resume(self) -> None:
-        paths = self._backstage.paths
-        if (run := self._at_hand()) is not None and await self._ask(lambda: runs.resume(paths, run)) is not None:
+        run, paths = self._at_hand(), self._backstage.paths
+        if run is not None and await self._ask(lambda: runs.resume(paths, run)) is not None:
             self._screen.say(f"{run.name} goes on from where it last saved.")
-            await self.arrive()
+            await self.look()
 
     @work
     async def action_adopt(self) -> None:
@@ -177,7 +186,7 @@ class TrainingRunsView(Vertical):
         if await self._ask(lambda: adopting.adopt(paths, run, models, insist=True)) is not None:
             self._backstage.model.change_models(run.name)
             self._screen.say(f"{run.name} is used from now on. b goes back.")
-            await self.arrive()
+            await self.look()
 
     @work
     async def action_roll_back(self) -> None:
@@ -189,7 +198,7 @@ class TrainingRunsView(Vertical):
             former = ", ".join(dict.fromkeys(name or "the model that came along" for name in last.former.values()))
             self._backstage.model.change_models(former)
             self._screen.say(f"{last.name} is no longer used; {former} is again.")
-            await self.arrive()
+            await self.look()
 
     def action_turn(self) -> None:
         self.detail.turn()

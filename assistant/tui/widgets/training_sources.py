@@ -28,7 +28,7 @@ class TrainingSources(MemoryLines):
     """All conversations in which something was said."""
 
     HEADED = True
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle", "Use or not")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "use_or_not", "Use or not")]
 
     class Toggled(Message):
         """The conversation is to be learned from, or not any more."""
@@ -61,10 +61,10 @@ class TrainingSources(MemoryLines):
         if line < 0 or x >= _BOX - 1:
             return False
         self.here = line
-        self.action_toggle()
+        self.action_use_or_not()
         return True
 
-    def action_toggle(self) -> None:
+    def action_use_or_not(self) -> None:
         if self.at_hand is not None:
             self.post_message(self.Toggled(self.at_hand))
 

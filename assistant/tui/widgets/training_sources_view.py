@@ -66,11 +66,15 @@ class TrainingSourcesView(Vertical):
 
     @on(TrainingSources.Moved)
     def _moved(self) -> None:
-        self.run_worker(self._show(), group="preview", exclusive=True)
+        self._show_at_hand()
 
     @on(TrainingSources.Chosen)
     def _chosen(self) -> None:
         self.preview.focus()
+
+    @work(group="preview", exclusive=True)
+    async def _show_at_hand(self) -> None:
+        await self._show()
 
     async def _show(self) -> None:
         source, words = self.sources.at_hand, self._words

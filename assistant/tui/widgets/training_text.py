@@ -11,14 +11,13 @@ from datetime import datetime
 
 from textual.content import Content
 
-from assistant.training.following import Far
+from assistant.training.following import CurveSeen, Far
 from assistant.training.learnable import Learnable, Source
-from assistant.training.metrics import Watch
 from assistant.training.preview import Previewed
 from assistant.training.recipes import Kind, spoken
 from assistant.training.results import Result
 from assistant.training.runs import Run, RunState
-from assistant.tui.shown import content, day_and_time
+from assistant.tui.shown import content, day_and_time, plain
 from assistant.tui.widgets.training_plot import number
 
 LONGEST_SHOWN = 1_500
@@ -125,9 +124,9 @@ def standing(run: Run, now: datetime) -> Content:
     )
 
 
-def last_values(watch: Watch) -> Content:
+def last_values(curves: Sequence[CurveSeen]) -> Content:
     """The last value of each curve, by its name."""
-    told = [Content.assemble((f"{name} ", "dim"), (number(curve.last), "bold")) for name, curve in watch.curves.items()]
+    told = [Content.assemble((f"{plain(curve.name)} ", "dim"), (number(curve.last), "bold")) for curve in curves]
     return Content("   ").join(told)
 
 
