@@ -32,7 +32,8 @@ class PtyApp:
         os.close(theirs)
         self.process = psutil.Process(self._popen.pid)
         self._shown = b""
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
@@ -66,4 +67,6 @@ class PtyApp:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+        # Before the terminal is closed: the next one may get its number, and then the reader its output.
+        self._reader.join(10)
         os.close(self._ours)

@@ -280,7 +280,7 @@ def test_a_mode_that_is_not_there_is_told_and_not_waited_for(app: App) -> None:
     assert "note" not in there
     assert [len(there["first_ms"]), len(there["again_ms"])] == [1, 2]
     assert all(100 < taken < 5_000 for taken in there["first_ms"] + there["again_ms"])
-    assert showing.visit(app, "Memory", 2)["note"] == "Memory is not there yet"
+    assert showing.visit(app, "Memory", 2) == {"mode": "Memory", "note": "Memory is not there yet"}
 
 
 @pytest.mark.slow

@@ -63,6 +63,10 @@ def test_no_command_reaches_for_the_network(watched: dict[str, str], tmp_path: P
         ["models"],
         ["models", "list", "--available"],
         ["models", "verify"],
+        ["models", "speed"],
+        ["conversations", "list"],
+        ["settings", "list"],
+        ["training", "data"],
         ["import", str(export), "--format", "claude"],
         ["export", str(tmp_path / "all.jsonl")],
         ["backup"],
@@ -77,6 +81,10 @@ def test_the_chat_reaches_for_no_network_and_neither_does_its_model(watched: dic
         app.wait_for("ready")
         app.type("I adopted a dog. His name is Buddy.\r")
         app.wait_for("remembered")
+        for key, shown in (("\x1bOR", "Timeline"), ("\x1bOS", "recollect-starter"), ("\x1b[15~", "conversation"),
+                           ("\x1b[17~", "Look and keys"), ("\x1bOQ", "Buddy")):  # fmt: skip
+            app.type(key)
+            app.wait_for(shown)
         family = [app.process, *app.process.children(recursive=True)]
         assert len(family) >= 2, "the model runs in a process of its own"
         sockets = [c for process in family for c in process.net_connections("inet")]

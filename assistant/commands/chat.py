@@ -41,7 +41,8 @@ def run() -> int:
         from assistant.memory.bank import MemoryBank
 
         begun = time.monotonic()
-        bank = MemoryBank.open(paths, engine if paths.embedder.exists() else None, key=key)
+        embedder = engine if paths.embedder.exists() else None
+        bank = MemoryBank.open(paths, embedder, key=key, backups_kept=chosen.backups_kept)
         log.event("the bank is open", seconds=time.monotonic() - begun, encrypted=key is not None)
         return bank
 

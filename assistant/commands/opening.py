@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from assistant import log
+from assistant import log, settings
 from assistant.agents.answer import AnswerAgent
 from assistant.agents.generation import Agent, Generator, ModelTraits
 from assistant.agents.manager import MemoryManager
@@ -63,6 +63,7 @@ def start_engines(paths: Paths) -> Engines:
         embedder=paths.embedder,
         log_file=paths.logs / "engine.log",
         states=paths.data / "states",
+        threads=settings.load(paths).threads or None,
     )
     engines.start()
     log.event("the models begin to load", files=len({m.name for m in models.values() if isinstance(m, ModelFile)}))
@@ -78,7 +79,7 @@ def data_folder() -> Paths:
 
 def open_bank(paths: Paths) -> MemoryBank:
     """The bank in the data folder, without an embedder yet; asks for its passphrase if need be. A context manager."""
-    return MemoryBank.open(paths, key=key_of(paths))
+    return MemoryBank.open(paths, key=key_of(paths), backups_kept=settings.load(paths).backups_kept)
 
 
 @contextmanager

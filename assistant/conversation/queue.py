@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from assistant import log
 from assistant.agents.generation import FinishReason
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.agents.prompts import DEFAULT_SPEAKER
@@ -124,9 +125,12 @@ class ManagerQueue:
             if decision.completion.finish_reason is FinishReason.CANCELLED:
                 self._bank.release_job(job.id)
                 return None
-            return Receipt(message.id, self._record(job, message, offered, decision))
+            operations = self._record(job, message, offered, decision)
+            log.event("a message was read for facts", job=job.id, operations=len(operations))
+            return Receipt(message.id, operations)
         except EngineError as error:
             self._bank.fail_job(job.id, str(error))
+            log.failure("a message could not be read for facts", error, job=job.id)
             raise
         except BaseException:
             self._bank.release_job(job.id)

@@ -24,14 +24,20 @@ class Engines:
     dimensions = DIMENSIONS
 
     def __init__(
-        self, models: Mapping[Agent, Model], *, embedder: Path | None, log_file: Path, states: Path | None = None
+        self,
+        models: Mapping[Agent, Model],
+        *,
+        embedder: Path | None,
+        log_file: Path,
+        states: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         self.traits = {agent: model.traits for agent, model in models.items()}
         """What must be known of each agent's model to work with it."""
         self.contexts = {agent: model.context if isinstance(model, ModelFile) else 0 for agent, model in models.items()}
         """How many tokens each agent's model can read and write at once, 0 where nobody knows."""
         files = {agent: model for agent, model in models.items() if isinstance(model, ModelFile)}
-        self._local = Engine(files, embedder=embedder, log_file=log_file, states=states)
+        self._local = Engine(files, embedder=embedder, log_file=log_file, states=states, threads=threads)
         servers = {agent: model for agent, model in models.items() if isinstance(model, ServerModel)}
         self._servers: dict[Agent, Generator] = {
             agent: ServerGenerator(model.address) for agent, model in servers.items()

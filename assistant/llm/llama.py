@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -281,12 +282,28 @@ class ChatContext:
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keeps what llama.cpp writes past its log from the log: of a grammar that it does not understand it writes all,
+    and a grammar holds the memories that are on offer."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 class Grammar:
     """A grammar and how far a completion has come in it (a `sampling.Constraint`)."""
 
     def __init__(self, model: ChatModel, gbnf: str) -> None:
         # An empty grammar would be taken for none at all, and one that is null ends the process when it is used.
-        sampler = llama_cpp.llama_sampler_init_grammar(model.vocab, gbnf.encode(), b"root") if gbnf else None
+        with _unheard():
+            sampler = llama_cpp.llama_sampler_init_grammar(model.vocab, gbnf.encode(), b"root") if gbnf else None
         if not sampler:
             raise GrammarError("llama.cpp does not understand the grammar")
         self._sampler = sampler

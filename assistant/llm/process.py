@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import assistant
+from assistant import log
 from assistant.errors import EngineCrashed, EngineError, ModelFileError, NotWritable
 from assistant.llm.protocol import (
     LOADING,
@@ -156,6 +157,7 @@ class ModelProcess:
             for line in self._stdout:
                 reply: Reply = decode(line)
                 if isinstance(reply, Ready):
+                    log.event("the models are loaded", agents=len(reply.contexts))
                     self._loaded.set()
                 elif isinstance(reply, Failed) and reply.id == LOADING:
                     failure = error_of(reply, self._log_file)
@@ -179,6 +181,8 @@ class ModelProcess:
             status = self._process.wait()
         with self._lock:
             self._end = self._intended_end or failure or self._crash(status)
+            if self._intended_end is None:
+                log.failure("the model's process ended unasked", self._end, status=status)
             for replies in self._waiting.values():
                 replies.put(self._end)
         with suppress(BrokenPipeError):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from assistant import log
 from assistant.errors import DatabaseDamaged, Locked
 from assistant.memory import schema, times
 from assistant.memory.database import PARTIAL, Database, problems, put_on_disk
@@ -89,8 +90,10 @@ def _set_aside(path: Path, aside: Path, key: Key | None) -> None:
                 file.replace(aside.with_name(aside.name + end))
 
 
-def make(database: Database, check: Callable[[Path, Key | None], list[str]] = problems) -> Path:
-    """Makes a backup, checks it and lets the oldest go. Others may read and write meanwhile.
+def make(
+    database: Database, check: Callable[[Path, Key | None], list[str]] = problems, *, kept: int = KEPT
+) -> Path:
+    """Makes a backup, checks it and lets all but the newest `kept` go. Others may read and write meanwhile.
 
     Raises DatabaseDamaged if the copy is not whole, or another StorageError.
     """
@@ -113,7 +116,8 @@ def make(database: Database, check: Callable[[Path, Key | None], list[str]] = pr
     put_on_disk(unchecked)
     unchecked.replace(backup)
     put_on_disk(folder)
-    database.delete(_oldest_first(database.path)[:-KEPT])
+    database.delete(_oldest_first(database.path)[:-kept])
+    log.event("a backup was made", bytes=backup.stat().st_size)
     return backup
 
 

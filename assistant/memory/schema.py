@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from assistant import log
 from assistant.errors import DatabaseDamaged, DatabaseTooNew
 from assistant.memory.database import Database
 
@@ -263,6 +264,7 @@ def migrate(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
             connection.execute(script)
         connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("user_version", max(version, len(migrations)))
+    log.event("the bank was brought up to date", before=version, now=len(migrations))
 
 
 def earlier_copies(path: Path) -> list[Path]:

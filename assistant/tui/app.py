@@ -108,8 +108,10 @@ class RecollectApp(App[None]):
         return make
 
     async def on_unmount(self) -> None:
-        self.chat.leave()
-        await asyncio.to_thread(self.backstage.close)
+        try:
+            self.chat.leave()
+        finally:
+            await asyncio.to_thread(self.backstage.close)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""

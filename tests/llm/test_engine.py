@@ -85,6 +85,12 @@ def test_an_invalid_grammar_is_an_error_and_the_engine_goes_on(engine: Engine, g
     assert engine.pid == pid
 
 
+def test_a_grammar_that_is_not_understood_is_not_written_into_the_log(engine: Engine, log_file: Path) -> None:
+    with pytest.raises(EngineError, match="does not understand"):
+        engine.generate(Agent.ANSWER, PROMPT, form=Form('root ::= "User has a secret." missing'))
+    assert "User has a secret." not in log_file.read_text()
+
+
 def test_each_agent_keeps_its_own_prefix(engine: Engine) -> None:
     # "<system\nBe kind>\n<user\nfirst>\n<assistant\n" is 17, 13 and 11 tokens, of which the last is read again.
     for agent in Agent:

@@ -6,17 +6,24 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+import pytest
+from textual.message import Message as Event
 from textual.pilot import Pilot
 
 from assistant.memory.bank import MemoryBank
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.memory.records import Operation
 from assistant.paths import Paths
+from assistant.tui import events
 from assistant.tui.screens.memory import MemoryScreen
 from tests.memory.shorthand import NOON
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, screen_text, until
+
+if TYPE_CHECKING:
+    from assistant.tui.app import RecollectApp
 
 FACTS = ("User has a dog named Buddy.", "User works as a nurse.", "User likes genmaicha tea.")
 
@@ -63,3 +70,17 @@ async def memory_mode(data: Path, size: tuple[int, int] = (120, 40)) -> AsyncIte
         await until(pilot, lambda: isinstance(pilot.app.screen, MemoryScreen))
         await until(pilot, lambda: re.search(r"Inbox \d", screen_text(pilot)) is not None)  # Read last.
         yield pilot
+
+
+def opened_in_chat(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The messages that the chat is asked to show from now on."""
+    chat, opened = cast("RecollectApp", pilot.app).chat, []
+    post = chat.post_message
+
+    def listen(event: Event) -> bool:
+        if isinstance(event, events.OpenMessage):
+            opened.append(event.message_id)
+        return post(event)
+
+    monkeypatch.setattr(chat, "post_message", listen)
+    return opened

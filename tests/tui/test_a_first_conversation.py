@@ -136,3 +136,12 @@ async def test_an_answer_without_its_form_is_shown_as_it_came(tmp_path: Path) ->
     async with app_with(tmp_path, engine).run_test(size=(96, 24)) as pilot:
         await say(pilot, "Hello?")
         await sees(pilot, "I forgot the form.\n    not in the form asked for")
+
+
+async def test_who_wants_alt_enter_to_send_begins_a_new_line_with_enter(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('send_key = "alt+enter"\n')
+    async with app_with(tmp_path, dogs()).run_test(size=(80, 24)) as pilot:
+        await pilot.press("o", "n", "e", "enter", "t", "w", "o")
+        assert pilot.app.screen.query_one(Composer).text == "one\ntwo"
+        await pilot.press("alt+enter")
+        await sees(pilot, "Welcome home, Buddy.")

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from assistant.memory.operations import Action, MemoryOperation
-from assistant.tui import events
 from assistant.tui.modes import Mode
 from tests.tui.driving import screen_text, sees, until
-from tests.tui.memory_screen import active, adding, bank_in, memory_mode, said
+from tests.tui.memory_screen import active, adding, bank_in, memory_mode, opened_in_chat, said
 
 pytestmark = pytest.mark.asyncio
 UNSURE = "the model was not sure"
@@ -39,7 +38,7 @@ async def test_how_many_wait_always_shows_and_each_is_shown_with_all_it_rests_on
         assert f"held because {UNSURE}" in text
         assert "No more tea for me." in text
         await pilot.press("j")
-        await sees(pilot, "User has [-a dog-]{+two dogs+} named Buddy{+ and Scout+}.")
+        await sees(pilot, "User has [-a dog-]{+two dogs+} named Buddy {+and Scout+}.")
         await pilot.press("down")
         await sees(pilot, "{+User has a cat.+}")
         await pilot.press("k")
@@ -131,13 +130,12 @@ async def test_a_reply_that_could_not_be_read_is_shown_as_it_is_and_can_only_be_
 async def test_o_opens_the_message_it_came_from_in_the_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held(tmp_path)
     async with memory_mode(tmp_path) as pilot:
-        opened: list[object] = []
-        monkeypatch.setattr(pilot.app.chat, "post_message", opened.append)  # type: ignore[attr-defined]
+        opened = opened_in_chat(pilot, monkeypatch)
         await pilot.press("i")
         await sees(pilot, "No more tea for me.")
         await pilot.press("o")
         await until(pilot, lambda: pilot.app.current_mode == Mode.CHAT.name)
-        assert [event.message_id for event in opened if isinstance(event, events.OpenMessage)] == [3]
+        assert opened == [3]
 
 
 async def test_what_comes_in_while_one_reads_leaves_the_one_at_hand_alone(tmp_path: Path) -> None:

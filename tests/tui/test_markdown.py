@@ -71,3 +71,10 @@ async def test_a_stopped_answer_in_markdown_keeps_its_part_and_says_so(tmp_path:
         await pilot.press("escape")
         await sees(pilot, "stopped here")
         assert "That is all." not in screen_text(pilot)
+
+
+async def test_who_wants_no_markdown_gets_the_text_as_it_came(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("markdown = false\n")
+    async with app_with(tmp_path, answering("Use **strong** flour.")).run_test(size=(80, 24)) as pilot:
+        await say(pilot, "How do I bake bread?")
+        await sees(pilot, "Use **strong** flour.")

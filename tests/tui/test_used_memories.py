@@ -110,3 +110,12 @@ async def test_it_can_be_put_differently_from_under_the_answer_and_from_its_rece
         await sees(pilot, "Edit this memory")
         await pilot.press("backspace", *" of six.", "enter")
         await sees(pilot, "updated: User has a dog named Buddy. → User has a dog named Buddy of six.")
+
+
+async def test_who_wants_them_open_sees_them_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('show_memories = "open"\n')
+    async with app_with(tmp_path, engine()).run_test(size=(96, 30)) as pilot:
+        await say(pilot, "I adopted a dog named Buddy.")
+        await sees(pilot, "remembered: ")
+        await say(pilot, "What is my dog called?")
+        await sees(pilot, "▾ 1 memory used\n      1. User has a dog named Buddy.")

@@ -26,6 +26,8 @@ from assistant.paths import Paths
 class MemoryBank(Conversing, Remembering, Correcting, Queueing, Browsing, Teaching):
     """What is remembered, and the only way to it. `embedder` may be set later, when there is one."""
 
+    backups_kept = backups.KEPT
+
     @classmethod
     def open(
         cls,
@@ -34,11 +36,12 @@ class MemoryBank(Conversing, Remembering, Correcting, Queueing, Browsing, Teachi
         *,
         key: Key | None = None,
         busy_timeout: float = BUSY_TIMEOUT,
+        backups_kept: int = backups.KEPT,
     ) -> MemoryBank:
         """Opens the bank in a data folder or a file, making it or bringing it up to date if need be.
 
-        An encrypted one needs its `key`. `busy_timeout`: seconds to wait for another process. Raises Locked,
-        DatabaseTooNew or another StorageError.
+        An encrypted one needs its `key`. `busy_timeout`: seconds to wait for another process. `backups_kept`: how many
+        of its backups stay. Raises Locked, DatabaseTooNew or another StorageError.
         """
         path = where.database if isinstance(where, Paths) else where
         database = Database(path, key=key, busy_timeout=busy_timeout)
@@ -49,6 +52,7 @@ class MemoryBank(Conversing, Remembering, Correcting, Queueing, Browsing, Teachi
             database.close()
             raise
         bank = cls(database, embedder)
+        bank.backups_kept = backups_kept
         bank._wipe_what_is_left()
         return bank
 
@@ -131,7 +135,7 @@ class MemoryBank(Conversing, Remembering, Correcting, Queueing, Browsing, Teachi
         """
         if self.is_temporary:
             raise InputError("There is no backup of a temporary chat: nothing of it is kept.")
-        return backups.make(self._database)
+        return backups.make(self._database, kept=self.backups_kept)
 
     def back_up_if_due(self) -> Path | None:
         """Makes a backup if there is none of the last day, and anything to be kept. Raises StorageError."""

@@ -1,4 +1,4 @@
-"""The box one writes in. Enter sends; Shift+Enter and Ctrl+J begin a new line.
+"""The box one writes in. Enter sends, unless the user has set another key; Shift+Enter and Ctrl+J begin a new line.
 
 Promises that a draft is never lost: what is too long to send is refused before it is put in.
 """
@@ -13,11 +13,13 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from assistant.conversation.inputs import MAX_CHARACTERS
+from assistant.tui.chosen import chosen
 from assistant.tui.shown import typeable
 from assistant.tui.slash import completed
 
-_SEND = ("enter",)
-_NEW_LINE = ("shift+enter", "ctrl+j", "alt+enter")
+_ENTERS = ("enter", "alt+enter")
+"""One of them sends, as the user has set, and the other begins a new line."""
+_NEW_LINE = ("shift+enter", "ctrl+j")
 
 
 class Composer(TextArea):
@@ -72,17 +74,18 @@ class Composer(TextArea):
 
     def on_key(self, event: events.Key) -> None:
         # Not as bindings: those are run by the app, which may be ahead of the letters that are still in our queue.
+        sends = event.key == chosen(self).send_key
         if event.key == "up" and self.cursor_at_first_line and self.selection.is_empty:
             self.post_message(self.Left())
         elif event.key == "tab" and (whole := completed(self.text)):
             self.begin_anew(whole)
-        elif event.key not in _SEND and event.key not in _NEW_LINE:
+        elif event.key not in _ENTERS and event.key not in _NEW_LINE:
             return
         event.stop()
         event.prevent_default()
-        if event.key in _NEW_LINE:
+        if event.key in _NEW_LINE or (event.key in _ENTERS and not sends):
             self.put_in("\n")
-        elif event.key in _SEND and self.text.strip():
+        elif sends and self.text.strip():
             self.post_message(self.Sent(self.text))
 
     def action_undo(self) -> None:

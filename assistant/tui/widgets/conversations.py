@@ -66,7 +66,10 @@ class Conversations(Vertical):
     def compose(self) -> ComposeResult:
         yield Input(placeholder="Find in all conversations", compact=True)
         yield OptionList(compact=True)
-        yield Static(Content.styled("Enter opens · ^r renames · ^d removes · ^x learns nothing from it · Esc closes", "dim"), id="panel-keys")
+        yield Static(
+            Content.styled("Enter opens · ^r renames · ^d removes · ^x learns nothing from it · Esc closes", "dim"),
+            id="panel-keys",
+        )
 
     def on_mount(self) -> None:
         self._chosen: list[tuple[int, int | None]] = []

@@ -63,11 +63,17 @@ def difference(before: str, after: str) -> Content:
     """What has changed between two texts: `[-gone-]` is struck through, `{+new+}` is bold."""
     parts: list[Content] = []
     for piece in changes(before, after):
-        said = seen(piece.text)
         if piece.kind is PieceKind.GONE:
-            parts.append(Content.assemble("[-", said.stylize("strike"), "-]").stylize("$error"))
+            parts.append(_marked("[-", piece.text, "-]", "strike", "$error"))
         elif piece.kind is PieceKind.NEW:
-            parts.append(Content.assemble("{+", said.stylize("bold"), "+}").stylize("$success"))
+            parts.append(_marked("{+", piece.text, "+}", "bold", "$success"))
         else:
-            parts.append(said)
+            parts.append(seen(piece.text))
     return Content("").join(parts)
+
+
+def _marked(begin: str, text: str, end: str, style: str, color: str) -> Content:
+    """`text` between marks, with the spaces around it outside of them, unless there is nothing else."""
+    inner = text.strip(" ") or text
+    ahead, _, behind = text.partition(inner)
+    return Content.assemble(ahead, Content.assemble(begin, seen(inner).stylize(style), end).stylize(color), behind)

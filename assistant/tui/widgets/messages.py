@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Markdown, Static
 
 from assistant.memory.records import Message, MessageState
+from assistant.tui.chosen import chosen
 from assistant.tui.shown import content, plain
 
 CURSOR = "▍"
@@ -112,7 +113,7 @@ class Answer(Said):
         self._markdown: Markdown | None = None
 
     def compose(self) -> ComposeResult:
-        if _needs_markdown(self._text):
+        if self._needs_markdown:
             self._markdown = Markdown(self._text, open_links=False)
             yield self._markdown
             yield Static(Content.styled(self._end, "dim italic"), classes="end")
@@ -164,16 +165,17 @@ class Answer(Said):
     def _end_of(self, message: Message, note: str = "") -> str:
         return "\n".join(filter(None, [note or _ENDS[message.state], _place(self.place)]))
 
+    @property
+    def _needs_markdown(self) -> bool:
+        is_wanted = chosen(self).markdown
+        return is_wanted and (len(self._text) > PLAIN_AT_MOST or bool(_MARKDOWN.search(self._text)))
+
     async def _draw(self) -> None:
         if self._markdown is not None:
             self.query_one(".end", Static).update(Content.styled(self._end, "dim italic"))
-        elif self.is_attached and _needs_markdown(self._text):
+        elif self.is_attached and self._needs_markdown:
             await self.mount_all(self.compose())
         self.refresh(layout=True)
-
-
-def _needs_markdown(text: str) -> bool:
-    return len(text) > PLAIN_AT_MOST or bool(_MARKDOWN.search(text))
 
 
 def _place(place: tuple[int, int] | None) -> str:

@@ -5,7 +5,7 @@ Promises that folded it costs one widget. Knows nothing of what becomes of an ac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -13,6 +13,8 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from assistant.memory.records import Memory, MemoryStatus
+from assistant.settings import Fold
+from assistant.tui.chosen import chosen
 from assistant.tui.events import Used
 from assistant.tui.shown import content, plain
 from assistant.tui.widgets.action_line import ActionLine
@@ -65,7 +67,13 @@ class Cited(Vertical):
         self.folded = True
 
     def compose(self) -> ComposeResult:
+        self.folded = chosen(self).show_memories is Fold.FOLDED
         yield ActionLine(Content(""), self._head())
+        if not self.folded:
+            yield from self._lines()
+
+    def _lines(self) -> Iterator[UsedMemory]:
+        return (UsedMemory(self.reply_id, used) for used in self.used)
 
     def _head(self) -> str:
         count = len(self.used)
@@ -78,7 +86,7 @@ class Cited(Vertical):
         if self.folded:
             await self.query(UsedMemory).remove()
         else:
-            await self.mount_all(UsedMemory(self.reply_id, used) for used in self.used)
+            await self.mount_all(self._lines())
 
     def follow(self, memory: Memory) -> None:
         """Shows how one of them stands by now."""
