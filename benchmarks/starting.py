@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,13 @@ from benchmarks.terminal import Terminal
 from benchmarks.workload import content
 
 Result = dict[str, Any]
+Say = Callable[[int, str], str]
 
 COMMAND = Path(sys.executable).parent / "recollect"
 KEY = "ж"
 """A letter that nothing else on the screen has."""
-LAST_PAINTED = "quit"
-"""What stands at the end of the last line."""
+LAST_PAINTED = "help"
+"""What stands at the end of the last line, whatever comes before it."""
 READY = " ready\x1b"
 """As the line says it that says how things stand, in a colour of its own."""
 WAIT_SECONDS = 60.0
@@ -59,8 +61,10 @@ def measure(seed: int, starts: int, memories: int, messages: int) -> list[Result
     ]
 
 
-def fill_bank(paths: Paths, workload: Path, seed: int, memories: int, messages: int) -> None:
-    """A bank of made-up memories, and one conversation of `messages`."""
+def fill_bank(
+    paths: Paths, workload: Path, seed: int, memories: int, messages: int, say: Say = lambda _, text: text
+) -> None:
+    """A bank of made-up memories, and one conversation of `messages`, each worded by `say` from its number and text."""
     paths.create()
     # Of each kind of operation a few are made as well, which nobody asks for here.
     making.make(workload, memories, 1, seed)
@@ -69,7 +73,7 @@ def fill_bank(paths: Paths, workload: Path, seed: int, memories: int, messages: 
         conversation = bank.new_conversation("A long one")
         for number, fact in enumerate(islice(facts(seed + 1), messages)):
             role = MessageRole.ASSISTANT if number % 2 else MessageRole.USER
-            bank.add_message(conversation.id, role, fact.text)
+            bank.add_message(conversation.id, role, say(number, fact.text))
 
 
 def start(folder: Path) -> Result:

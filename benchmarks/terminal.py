@@ -10,6 +10,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -24,13 +25,15 @@ _END_SECONDS = 5.0
 
 
 class Terminal:
-    """Starts `command` and notes the second, from then on, at which each piece of its output came."""
+    """Starts `command` and notes the second, from `begin` on, at which each piece of its output came."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, rows: int = ROWS, columns: int = COLUMNS
+    ) -> None:
         self._master, terminal = pty.openpty()
         _be_silent(terminal)
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self._begin = time.perf_counter()
+        self._have(rows, columns)
+        self.begin = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
         )
@@ -46,6 +49,20 @@ class Terminal:
         """Types `keys`."""
         os.write(self._master, keys.encode())
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Has another size from now on, of which the program is told as a terminal tells it."""
+        self._have(rows, columns)
+        # The kernel tells only those whose controlling terminal it is, which takes more than to be started on it.
+        self._process.send_signal(signal.SIGWINCH)
+
+    def _have(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the program did."""
+        return self._process.poll() is not None
+
     def read(self, seconds: float) -> bool:
         """Waits for the next piece of output; False if none came in that time, or none will come any more."""
         if not select.select([self._master], [], [], seconds)[0]:
@@ -53,17 +70,21 @@ class Terminal:
         # The end of the last process on a terminal is an error on Linux.
         with suppress(OSError):
             if data := os.read(self._master, 1 << 16):
-                self._shown += data
-                self._pieces.append((time.perf_counter() - self._begin, data))
+                self.take(time.perf_counter() - self.begin, data)
                 return True
         return False
+
+    def take(self, at: float, data: bytes) -> None:
+        """Keeps a piece of output that came at the second `at`."""
+        self._shown += data
+        self._pieces.append((at, data))
 
     def wait_for(self, text: str, seconds: float) -> float | None:
         """The second at which all of `text` had been shown; None if it is not after `seconds` more."""
         deadline = time.perf_counter() + seconds
         while (at := self.shown_at(text)) is None:
             left = deadline - time.perf_counter()
-            if left <= 0 or not (self.read(left) or self._process.poll() is None):
+            if left <= 0 or not (self.read(left) or not self.ended):
                 return None
         return at
 

@@ -24,6 +24,7 @@ def run() -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("The chat needs a terminal.", "Use `recollect ask` where there is none.")
     gc.disable()  # Until the first paint: to look through all that is imported takes a twentieth of the start.
+    from assistant.commands.run_models import InstalledRunModels
     from assistant.commands.shelf import Shelf
     from assistant.tui.app import RecollectApp
 
@@ -51,7 +52,15 @@ def run() -> int:
 
         return health.check(paths, key, rebuild=mend)
 
-    app = RecollectApp(make_engine, open_bank, paths, Shelf(paths), settings=chosen, examine=examine)
+    app = RecollectApp(
+        make_engine,
+        open_bank,
+        paths,
+        shelf=Shelf(paths),
+        run_models=InstalledRunModels(paths),
+        settings=chosen,
+        examine=examine,
+    )
     with log.kept(paths, chosen.log):
         try:
             app.run()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 from assistant import health, log
 from assistant.commands import output
 from assistant.commands.opening import data_folder, open_bank
 from assistant.commands.passphrases import key_of, new_passphrase
+from assistant.conversation.taking_along import Form, lines, write
 from assistant.errors import DatabaseDamaged, InputError, ModelFileError, NotWritable
 from assistant.findings import Finding, Part, Status
-from assistant.memory import backups, sealing, transfer
+from assistant.memory import backups, sealing
 from assistant.memory.bank import MemoryBank
 from assistant.memory.encryption import Key, is_encrypted
 from assistant.paths import Paths
@@ -23,37 +23,16 @@ _MARKS = {Status.GOOD: "✓", Status.WARNING: "!", Status.PROBLEM: "✗"}
 def export(args: argparse.Namespace) -> None:
     """Writes the bank to a file that did not exist, or to standard output."""
     with open_bank(data_folder()) as bank:
-        lines = transfer.markdown(bank.memories()) if args.format == "markdown" else bank.export_lines()
+        form = Form(args.format)
         if args.file is None:
-            for line in lines:
+            for line in lines(bank, form):
                 output.print_data(line)
             return
-        count = _write(args.file, lines)
+        count = write(bank, args.file, form)
     if args.json:
         output.print_json({"file": str(args.file), "lines": count})
     else:
         output.print_note(f"{args.file} holds {count} lines.")
-
-
-def _write(path: Path, lines: Iterator[str]) -> int:
-    """Writes a new file that its owner alone can read; it gets its name once it is whole."""
-    if path.exists():
-        raise InputError(f"{path} is there already.", "Name another file.")
-    partial = path.with_name(path.name + ".partial")
-    count = 0
-    try:
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600, exist_ok=False)
-        with partial.open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(line + "\n")
-                count += 1
-        partial.replace(path)
-    except OSError as error:
-        raise NotWritable(f"{path} cannot be written ({error.strerror}).", "Name another file.") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
 
 
 def back_up(args: argparse.Namespace) -> None:

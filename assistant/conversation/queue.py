@@ -152,7 +152,7 @@ class ManagerQueue:
         if decision.malformed is not None:
             reason = decision.malformed.reason
             held = self._bank.hold(completion, reason, source_message_id=message.id, model=model, job_id=job.id)
-            return (held,)
+            return (held,) if held is not None else ()
         applied = self._bank.apply(
             [_with_real_id(operation, offered) for operation in decision.operations],
             actor="manager" if message.external_id is None else "import",

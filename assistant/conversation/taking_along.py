@@ -6,7 +6,7 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,13 +22,13 @@ class Form(StrEnum):
     MARKDOWN = "markdown"
 
 
+def lines(bank: MemoryBank, form: Form) -> Iterator[str]:
+    """What is written, line by line. Raises StorageError."""
+    return transfer.markdown(bank.memories()) if form is Form.MARKDOWN else bank.export_lines()
+
+
 def write(bank: MemoryBank, path: Path, form: Form) -> int:
     """Returns how many lines were written. Raises InputError if there is such a file, NotWritable, StorageError."""
-    return write_new(path, transfer.markdown(bank.memories()) if form is Form.MARKDOWN else bank.export_lines())
-
-
-def write_new(path: Path, lines: Iterable[str]) -> int:
-    """Writes `lines` into a new file, and returns how many there were. Raises InputError, NotWritable."""
     if path.exists():
         raise InputError(f"{path} is there already.", "Name another file.")
     partial = path.with_name(path.name + ".partial")
@@ -37,7 +37,7 @@ def write_new(path: Path, lines: Iterable[str]) -> int:
         partial.unlink(missing_ok=True)
         partial.touch(mode=0o600, exist_ok=False)
         with partial.open("w", encoding="utf-8") as file:
-            for line in lines:
+            for line in lines(bank, form):
                 file.write(line + "\n")
                 count += 1
         partial.replace(path)

@@ -108,6 +108,16 @@ def sibling_places(connection: apsw.Connection, message_ids: Sequence[int]) -> d
     return {message_id: (place, count) for message_id, place, count in rows}
 
 
+def is_shown(connection: apsw.Connection, conversation_id: int, message_id: int) -> bool:
+    """Whether the message is on the shown branch."""
+    values = {"start": head(connection, conversation_id), "limit": _ALL, "wanted": message_id}
+    found = connection.execute(
+        _UPWARDS.format(while_="WHERE branch.id > :wanted") + "SELECT EXISTS (SELECT 1 FROM branch WHERE id = :wanted)",
+        values,
+    ).get
+    return bool(found)
+
+
 def show_up_to(connection: apsw.Connection, conversation_id: int, message_id: int) -> None:
     """Makes the message the last one that is shown."""
     connection.execute("UPDATE conversation SET head_id = ? WHERE id = ?", (message_id, conversation_id))

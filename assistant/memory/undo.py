@@ -7,7 +7,8 @@ Runs inside its caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,11 +130,24 @@ def _undo_first_possible(connection: apsw.Connection, candidates: Iterable[int],
     refusal = InputError(nothing)
     for number, operation_id in enumerate(candidates):
         try:
-            with connection:  # What of a merge was undone before the refusal is not.
+            with _wholly(connection):  # What of a merge was undone before the refusal is not.
                 return _undo_all(connection, operation_id)
         except InputError as error:
             refusal = error if number == 0 else refusal
     raise refusal
+
+
+@contextmanager
+def _wholly(connection: apsw.Connection) -> Iterator[None]:
+    """Takes back what the block has changed if it raises; apsw's own way hides that a full disk has ended it all."""
+    connection.execute("SAVEPOINT wholly")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO wholly; RELEASE wholly")
+        raise
+    connection.execute("RELEASE wholly")
 
 
 def _target(connection: apsw.Connection, operation_id: int) -> _Target:

@@ -30,8 +30,10 @@ from assistant.tui.problems import Problems
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.mode import ModeScreen
 from assistant.tui.themes import DARK, LIGHT
+from assistant.tui.tour import Tour
 
 if TYPE_CHECKING:
+    from assistant.training.adopting import RunModels
     from assistant.tui.model_shelf import ModelShelf
 
 _SCREENS = {
@@ -68,8 +70,9 @@ class RecollectApp(App[None]):
         make_engine: MakeEngine,
         open_bank: OpenBank,
         paths: Paths,
-        shelf: ModelShelf | None = None,
         *,
+        shelf: ModelShelf | None = None,
+        run_models: RunModels | None = None,
         settings: Settings | None = None,
         examine: Callable[[bool], list[Finding]] | None = None,
     ) -> None:
@@ -83,7 +86,7 @@ class RecollectApp(App[None]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = _look(self.settings)
-        self.backstage = Backstage(make_engine, open_bank, paths, shelf)
+        self.backstage = Backstage(make_engine, open_bank, paths, shelf, run_models)
         self.memory_changed = Signal[None](self, "memory changed")
         """Told whenever a memory was changed, by whomever; screens that show memories listen."""
         self.engine: events.EngineLoading | events.EngineReady | events.EngineFailed | None = None
@@ -91,10 +94,11 @@ class RecollectApp(App[None]):
         self.engine_changed = Signal[None](self, "engine changed")
         self.problems = Problems()
         self.chat = ChatScreen(self.backstage)
+        self.tour = Tour(self)
         self._exit_code = 0
 
     def on_mount(self) -> None:
-        self.add_mode(Mode.CHAT.name, lambda: self.chat)
+        self.add_mode(Mode.CHAT.name, lambda: self._of_now(self.chat))
         for mode in _SCREENS:
             self.add_mode(mode.name, self._maker(mode))
         self.switch_mode(Mode.CHAT.name)
@@ -103,21 +107,35 @@ class RecollectApp(App[None]):
         def make() -> Screen[None]:
             module, name = _SCREENS[mode]
             screen: type[ModeScreen] = getattr(import_module(module), name)
-            return screen(self.backstage)
+            return self._of_now(screen(self.backstage))
 
         return make
+
+    def _of_now(self, screen: Screen[None]) -> Screen[None]:
+        # A new screen has the styles of now, but Textual (8.2) takes it for one that missed a change of them, and reads
+        # all style sheets anew: a fifth of a second for each mode, and twice that at the start.
+        screen._css_update_count = self._css_update_count
+        return screen
+
+    async def _warm(self) -> None:
+        """Has imported, once nobody waits for the start any more, what one may need next."""
+        modules = [module for module, _ in _SCREENS.values()]
+        await asyncio.to_thread(lambda: [import_module(module) for module in modules])
 
     async def on_unmount(self) -> None:
         try:
             self.chat.leave()
         finally:
+            await asyncio.to_thread(self.tour.close)
             await asyncio.to_thread(self.backstage.close)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers."""
         for mode in Mode:
             yield SystemCommand(f"Go to {mode.value}", mode.key.upper(), lambda mode=mode: self.action_mode(mode.name))
-        yield from self.chat.commands()
+        if isinstance(screen, ChatScreen | ModeScreen):
+            yield from screen.commands()
+        yield from self.tour.commands()
         yield SystemCommand("Light or dark", "Change the look", self.action_change_look)
         yield SystemCommand("Problems", "All that went wrong since the start, and what to do", self.action_problems)
         yield SystemCommand("Help", "Keys and marks", self.action_help)
@@ -125,8 +143,17 @@ class RecollectApp(App[None]):
 
     def action_mode(self, name: str) -> None:
         """Goes to a mode, unless something lies over the one at hand that has to be answered first."""
-        if self.current_mode != name and len(self.screen_stack) == 1:
+        if len(self.screen_stack) > 1:
+            return
+        if self.tour.is_on:
+            self.tour.look(Mode[name])
+        elif self.current_mode != name:
             self.switch_mode(name)
+
+    def action_tour(self) -> None:
+        """Begins the tour."""
+        if len(self.screen_stack) == 1:
+            self.tour.begin()
 
     def action_help(self) -> None:
         from assistant.tui.screens.help import HelpScreen
@@ -168,8 +195,19 @@ class RecollectApp(App[None]):
     @on(events.EngineReady)
     @on(events.EngineFailed)
     def _tell_of_engine(self, event: events.EngineLoading | events.EngineReady | events.EngineFailed) -> None:
+        if self.engine is None:
+            self.run_worker(self._warm())
         self.engine = event
         self.engine_changed.publish(None)
+
+    @on(events.Opened)
+    def _welcome(self, event: events.Opened) -> None:
+        if event.conversation_id is None:
+            self.tour.offer()
+
+    @on(events.Answered)
+    def _give_a_hint(self) -> None:
+        self.tour.give_a_hint()
 
     @on(events.OpenFailed)
     def _remember_exit_code(self, event: events.OpenFailed) -> None:

@@ -16,6 +16,7 @@ from assistant.tui.model_work import ModelWork
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank
+    from assistant.training.adopting import RunModels
     from assistant.tui.model_shelf import ModelShelf
 
 Result = TypeVar("Result")
@@ -28,10 +29,16 @@ class Backstage:
     """The bank, the model and the data folder, for screens to work with from the UI loop."""
 
     def __init__(
-        self, make_engine: MakeEngine, open_bank: OpenBank, paths: Paths, shelf: ModelShelf | None = None
+        self,
+        make_engine: MakeEngine,
+        open_bank: OpenBank,
+        paths: Paths,
+        shelf: ModelShelf | None = None,
+        run_models: RunModels | None = None,
     ) -> None:
         self.paths = paths
         self.shelf = shelf
+        self.run_models = run_models
         self.at_hand = AtHand(make_engine, open_bank)
         self.model = ModelWork(self.at_hand)
         self.quick = Lane("bank", self.at_hand.post_bug)

@@ -168,7 +168,8 @@ class Session:
 
     def _open_message(self, message_id: int) -> None:
         self._leave_temporary()
-        self._bank.show_branch(message_id)
+        if not self._bank.is_shown(message_id):
+            self._bank.show_branch(message_id)
         around = self._bank.messages_around(message_id, WINDOW // 2 + 1, WINDOW // 2 + 1)
         at = next(place for place, message in enumerate(around) if message.id == message_id)
         before, after = around[:at], around[at:]

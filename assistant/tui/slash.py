@@ -18,6 +18,7 @@ class Command(StrEnum):
     EXPORT = "export"
     NEW = "new"
     FIND = "find"
+    TOUR = "tour"
     HELP = "help"
 
 
@@ -31,6 +32,7 @@ WHAT = {
     Command.EXPORT: ("[FILE]", "write this conversation as Markdown"),
     Command.NEW: ("", "a new conversation; what is remembered stays"),
     Command.FIND: ("[TEXT]", "look through all conversations"),
+    Command.TOUR: ("", "a look around, on a sample of which nothing is kept"),
     Command.HELP: ("", "keys and marks"),
 }
 """What each takes and does."""

@@ -322,7 +322,7 @@ def test_a_full_disk_refuses_whole_writes_and_backups_and_goes_on_with_room(tmp_
 def opened_on_a_full_disk(folder: Path) -> list[str] | None:
     disk = folder / "disk"
     disk.mkdir()
-    if not own_disk(disk, 200):
+    if not own_disk(disk, 300):
         return None
     path = disk / "recollect.db"
     prepare(path)

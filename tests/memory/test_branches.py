@@ -240,3 +240,12 @@ def test_ten_thousand_messages_are_leafed_through_at_once(talk: Talk) -> None:
     assert [m.id for m in bank.messages_after(talk.id, 2, 2)] == [3, 4]
     bank.show_branch(1)
     assert bank.conversation(talk.id).head_id == 10000
+
+
+def test_it_is_told_whether_a_message_is_on_the_branch_that_is_shown(bank: MemoryBank) -> None:
+    talk = Talk(bank)
+    talk.say("One", "a", "Two", "b")
+    talk.say("c", after="One", role="assistant")
+    talk.show("b")
+    assert talk.shown() == "One a Two b"
+    assert {text for text, message in talk.said.items() if bank.is_shown(message.id)} == {"One", "a", "Two", "b"}

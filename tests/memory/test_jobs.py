@@ -126,3 +126,13 @@ def test_a_message_that_kills_every_process_is_held_for_review(bank: MemoryBank,
     assert bank.next_job() == Job(2, said[1], 1)
     [held] = bank.operations(status=OperationStatus.HELD)
     assert held.source_message_id == said[0]
+
+
+def test_a_reply_about_a_message_that_was_removed_meanwhile_is_kept_nowhere(bank: MemoryBank) -> None:
+    conversation = bank.new_conversation()
+    message = bank.add_message(conversation.id, "user", "I moved.", remember=True)
+    job = bank.next_job()
+    assert job is not None
+    bank.remove_conversation(conversation.id)
+    assert bank.hold("nonsense", "no form", source_message_id=message.id, job_id=job.id) is None
+    assert bank.to_review() == []

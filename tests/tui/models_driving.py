@@ -64,7 +64,7 @@ def app_with_shelf(data: Path, engines: Engines | None = None) -> RecollectApp:
     paths = Paths(data)
     paths.create()
     make = (engines or Engines(data)).make
-    return RecollectApp(make, lambda embedder: MemoryBank.open(paths, embedder), paths, Shelf(paths))
+    return RecollectApp(make, lambda embedder: MemoryBank.open(paths, embedder), paths, shelf=Shelf(paths))
 
 
 def offer_only(monkeypatch: pytest.MonkeyPatch, *offers: Offer) -> None:

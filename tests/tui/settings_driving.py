@@ -27,7 +27,7 @@ def settings_app(
     paths.create()
     engine = ScriptedEngine(script or ScriptedGenerator(**QUIET))  # type: ignore[arg-type]
     return RecollectApp(
-        lambda: engine, lambda embedder: MemoryBank.open(paths, embedder), paths, Shelf(paths), examine=examine
+        lambda: engine, lambda embedder: MemoryBank.open(paths, embedder), paths, shelf=Shelf(paths), examine=examine
     )
 
 

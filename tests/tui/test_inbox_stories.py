@@ -88,7 +88,7 @@ async def test_a_stale_one_says_why_and_r_has_its_message_read_again(tmp_path: P
         bank.edit(1, "User has three dogs.")
     async with memory_mode(tmp_path) as pilot:
         await pilot.press("i", "j")
-        await sees(pilot, "✗ Stale: memory 1 has changed since. r has the message read again.")
+        await sees(pilot, "✗ Stale: memory 1 has changed since. r has the message")
         assert "✗ stale" in screen_text(pilot)
         await pilot.press("y")
         await sees(pilot, "cannot be accepted: memory 1 has changed since")
@@ -99,14 +99,14 @@ async def test_a_stale_one_says_why_and_r_has_its_message_read_again(tmp_path: P
 
 async def test_what_nobody_can_see_is_shown_and_warned_of(tmp_path: Path) -> None:
     with bank_in(tmp_path) as bank:
-        said(bank, "The \u200bpass\u202eword is blue.", adding("User's password hint is blue."), held_for=UNSURE)
-    async with memory_mode(tmp_path) as pilot:
+        said(bank, "The \u200bpass\u202eword hint is blue.", adding("User's hint is blue."), held_for=UNSURE)
+    async with memory_mode(tmp_path, (200, 60)) as pilot:
         await pilot.press("i")
         await sees(pilot, "⚠ It has characters that nobody can see:")
         text = " ".join(screen_text(pilot).split())
         assert "⚠ hidden" in text
         assert "⟨U+200B⟩ ZERO WIDTH SPACE" in text
-        assert "The ⟨U+200B⟩pass⟨U+202E⟩word is blue." in text
+        assert "The ⟨U+200B⟩pass⟨U+202E⟩word hint is blue." in text
         assert "\u202e" not in text
 
 

@@ -61,7 +61,7 @@ class Writer(ScriptedEngine):
 def app_on(data: Path, engine: ScriptedEngine) -> RecollectApp:
     paths = Paths(data)
     paths.create()
-    return RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(paths, embedder), paths, Shelf(paths))
+    return RecollectApp(lambda: engine, lambda embedder: MemoryBank.open(paths, embedder), paths, shelf=Shelf(paths))
 
 
 async def test_the_speed_of_the_model_in_use_is_measured_shown_and_kept(tmp_path: Path) -> None:
@@ -115,7 +115,9 @@ async def test_leaving_the_app_ends_measuring(tmp_path: Path) -> None:
 async def test_a_real_model_has_a_speed(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     paths.create()
-    app = RecollectApp(lambda: start_engines(paths), lambda embedder: MemoryBank.open(paths, None), paths, Shelf(paths))
+    app = RecollectApp(
+        lambda: start_engines(paths), lambda embedder: MemoryBank.open(paths, None), paths, shelf=Shelf(paths)
+    )
     async with app.run_test(size=(120, 40)) as pilot:
         await in_models(pilot)
         await sees(pilot, "● ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
@@ -25,9 +26,9 @@ DIARY = "I have a dog, Rex.\n\nI live in Oslo.\n\nI like tea.\n"
 ANSWER = "Memories: none\nAnswer: Hello."
 
 
-def proposals(data: Path) -> list[tuple[str | None, str]]:
+def proposals(data: Path) -> list[tuple[str, str]]:
     with MemoryBank.open(data / "recollect.db") as bank:
-        return [(held.operation.text, held.operation.reason) for held in bank.proposals()]
+        return sorted((held.operation.text or "", held.operation.reason) for held in bank.proposals())
 
 
 def memories(data: Path) -> list[str]:
@@ -122,10 +123,27 @@ async def test_an_import_can_be_stopped_and_goes_on_where_it_stopped(tmp_path: P
         await sees(pilot, "✓ All 3 messages are here; 1 proposal in the inbox (F3, i).")
     assert [text for text, _ in proposals(data)] == [
         "User has a dog, Rex.",
-        "User lives in Oslo.",
         "User likes tea.",
+        "User lives in Oslo.",
     ]
     assert memories(data) == []
+
+
+async def test_leaving_in_the_middle_of_an_import_ends_it_in_order(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "diary.txt"
+    file.write_text(DIARY)
+    may_go_on, reading = threading.Event(), threading.Event()
+    app = settings_app(data, slow_script(may_go_on, reading))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await in_settings(pilot)
+        await begin_import(pilot, file)
+        await sees(pilot, "Import diary.txt?")
+        await pilot.press("y")
+        await until(pilot, reading.is_set)
+        asyncio.get_running_loop().call_later(0.5, may_go_on.set)
+        await pilot.press("ctrl+q")
+    assert app.return_code == 0
+    assert [text for text, _ in proposals(data)] == ["User has a dog, Rex."]
 
 
 async def test_the_chat_answers_while_a_file_is_brought_in(tmp_path: Path) -> None:
@@ -159,7 +177,7 @@ async def test_a_name_that_is_no_file_is_told_and_asked_for_again(tmp_path: Path
         await sees(pilot, "✗ /none/such.zip is not there. Check the name.")
         await name_file(pilot, f"'{file}'")  # As terminals write it when a file is dropped.
         await sees(pilot, "What is in my notes.txt?")
-        await sees(pilot, "is something you wrote down (it looks like that)")
+        await sees(pilot, "is something you wrote down (likely)")
 
 
 async def test_a_file_of_another_form_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -230,8 +248,24 @@ async def test_b_makes_a_backup_and_the_list_shows_it(tmp_path: Path) -> None:
             assert copy.memories() == []
         await point_at(pilot, "backups")
         await pilot.press("enter")
-        await sees(pilot, f"kB  {backup}"[:30])
+        await sees(pilot, f"kB  {backup.name}")
         await sees(pilot, "`recollect restore FILE`, while Recollect is closed")
+
+
+async def test_the_next_backup_lets_go_what_is_more_than_is_to_be_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir(parents=True)
+    for day in (1, 2, 3):
+        (folder / f"recollect-2020010{day}T120000Z.db").touch()
+    async with settings_app(tmp_path).run_test(size=(120, 40)) as pilot:
+        await in_settings(pilot)
+        await point_at(pilot, "backups_kept")
+        await pilot.press("enter")
+        await name_file(pilot, 2)
+        await sees(pilot, "✓ Backups kept: 2.")
+        await pilot.press("b")
+        await until(pilot, lambda: row(pilot, "backups").value == "2 backups")
+    assert min(path.name for path in folder.iterdir()) == "recollect-20200103T120000Z.db"
 
 
 async def test_a_proposal_of_an_import_can_be_accepted(tmp_path: Path) -> None:
@@ -249,5 +283,6 @@ async def test_a_proposal_of_an_import_can_be_accepted(tmp_path: Path) -> None:
         [held] = await screen.backstage.bank(lambda bank: bank.proposals())
         done = await screen.backstage.bank(lambda bank: bank.accept(held.operation.id))
         assert done.status is OperationStatus.APPLIED
+        await sees(pilot, "Inbox")
+        assert "✗" not in screen_text(pilot)
     assert memories(data) == ["User likes tea."]
-    assert "✗" not in screen_text(pilot)

@@ -127,6 +127,12 @@ class Conversing(OpenedBank):
         with self._database.read() as connection:
             return branches.sibling_places(connection, message_ids)
 
+    def is_shown(self, message_id: int) -> bool:
+        """Whether the message is on the branch that is shown of its conversation. Raises NotFoundError."""
+        with self._database.read() as connection:
+            conversation_id = conversations.message(connection, message_id).conversation_id
+            return branches.is_shown(connection, conversation_id, message_id)
+
     def show_branch(self, message_id: int) -> None:
         """Shows the branch that leads through a message, on to the newest that follows it. Raises NotFoundError."""
         with self._database.write() as connection:

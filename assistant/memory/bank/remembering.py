@@ -102,12 +102,15 @@ class Remembering(OpenedBank):
         source_message_id: int | None,
         model: str | None = None,
         job_id: int | None = None,
-    ) -> Operation:
-        """Keeps a reply that could not be read for review, and finishes the job if it is still ours."""
+    ) -> Operation | None:
+        """Keeps a reply that could not be read for review, and finishes the job; None, and nothing, if it is not ours.
+
+        Then another process has done it, or the conversation was removed.
+        """
         origin = Origin("manager", source_message_id, completion, model=model)
         with self._database.write() as connection:
-            if job_id is not None:
-                jobs.finish(connection, job_id, self._owner)
+            if job_id is not None and not jobs.finish(connection, job_id, self._owner):
+                return None
             return journal.write(connection, Entry(Action.NOOP, origin, OperationStatus.HELD, reason=reason))
 
     def add(self, text: str, *, observed_at: datetime | None = None) -> Memory:

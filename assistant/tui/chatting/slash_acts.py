@@ -44,6 +44,8 @@ class SlashActs:
                 screen.action_new_conversation()
             case Command.FIND:
                 await screen.conversation_acts.open_panel(slash.rest)
+            case Command.TOUR:
+                screen.recollect.action_tour()
             case Command.HELP:
                 screen.recollect.action_help()
 

@@ -16,6 +16,7 @@ _KEYS = (
     ("Enter", "send"),
     ("Shift+Enter, Ctrl+J", "new line"),
     ("/", "commands, as /remember, /forget, /why, /temp, /export"),
+    ("/tour", "a look around, on a sample of which nothing is kept"),
     ("Esc", "stop the answer, what was said is kept; back to the box"),
     ("Ctrl+B", "all conversations; find in them, rename, remove"),
     ("Ctrl+N", "new conversation; what is remembered stays"),

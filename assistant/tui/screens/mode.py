@@ -6,9 +6,10 @@ one comes to it and whenever memory changes while it is looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
@@ -74,6 +75,10 @@ class ModeScreen(Screen[None]):
     def compose_body(self) -> ComposeResult:
         """What the mode shows."""
         raise NotImplementedError
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """What the palette offers here."""
+        return ()
 
     async def arrive(self) -> None:
         """Reads anew what is shown; it may raise RecollectError. It runs as a worker, of which the last one counts."""

@@ -56,7 +56,7 @@ class SettingsScreen(ModeScreen):
         Binding("d,backspace", "reset", "Default"),
         Binding("h", "do('check')", "Check"),
         Binding("m", "do('mend')", "Mend", show=False),
-        Binding("l", "do('log_file')", "Log"),
+        Binding("l", "do('log_file')", "Log", show=False),
         Binding("i", "do('import')", "Import"),
         Binding("e", "do('export')", "Export"),
         Binding("b", "do('backup')", "Backup"),
@@ -99,7 +99,7 @@ class SettingsScreen(ModeScreen):
 
     def show(self) -> None:
         """Shows what is known, without looking anew."""
-        if self._disk is None:
+        if self._disk is None or not self.query(SettingsList):  # What was at work may end after the screen.
             return
         working = Working(self._health.at_work, self._import.at_work)
         now = datetime.now().astimezone()
@@ -264,6 +264,8 @@ class SettingsScreen(ModeScreen):
 
     async def _took(self, setting: Setting, found: settings.Settings) -> None:
         self.recollect.take_settings(found)
+        if setting.name == "backups_kept":
+            await self.backstage.bank(lambda bank: setattr(bank, "backups_kept", found.backups_kept))
         self.say(f"✓ {rows.label_of(setting)}: {setting.shown(found.value(setting.name))}.")
         await self.arrive()
 
@@ -308,7 +310,7 @@ class SettingsScreen(ModeScreen):
 
     def _draw_frame(self) -> None:
         how_far = self._import.at_work
-        self.rest(f"↓ {how_far}" if how_far else "")
+        self.rest(f"↓ {how_far} · Esc stops" if how_far else "")
         self.show()
         if not how_far:
             self._frames.pause()

@@ -61,10 +61,16 @@ class InboxView(MemoryPart):
         proposals = await self.backstage.bank(lambda bank: bank.proposals(MOST))
         self.list.fill(proposals)
         self.set_class(not proposals, "-nothing")
+        self._tell()
 
     def begin(self) -> None:
         self.list.focus()
-        self.say("j and k go from one to the next · Enter goes into one, to scroll", lasting=True)
+        self._tell()
+
+    def _tell(self) -> None:
+        waiting = bool(self.list.proposals)
+        how = "j and k go from one to the next · Enter goes into one, to scroll"
+        self.say(how if waiting else "", lasting=True)
 
     def back(self) -> bool:
         in_detail = self.detail.has_focus

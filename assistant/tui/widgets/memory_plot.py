@@ -22,7 +22,7 @@ def plot(growth: Sequence[Growth], width: int, today: date) -> list[str]:
         return []
     most = max(1, *(day.active for day in growth))
     axis = max(len(f"{most:,}"), 1)
-    values = _sampled(growth, max(2, width - axis - 2), max(today, growth[-1].day))
+    values = _sampled(growth, max(2, width - axis - 1), max(today, growth[-1].day))
     lines = []
     for line in range(HEIGHT):
         label = f"{most:,}" if line == 0 else "0" if line == HEIGHT - 1 else ""
@@ -37,7 +37,7 @@ def _sampled(growth: Sequence[Growth], width: int, today: date) -> list[int]:
     span = (today - days[0]).days
     found = []
     for cell in range(width):
-        day = days[0] + timedelta(days=round(span * cell / max(1, width - 1)))
+        day = days[0] + timedelta(days=span * cell // max(1, width - 1))
         found.append(growth[max(0, bisect_right(days, day) - 1)].active)
     return found
 

@@ -76,8 +76,9 @@ class DataActs:
         """Shows all backups, the newest first. Raises InputError."""
         if not backups:
             raise InputError("There is no backup yet.", "b makes one.")
-        lines = [f"{_time(each.made_at)}  {size(each.size):>9}  {each.path}" for each in backups]
-        self._screen.app.push_screen(SettingsText([("Backups", "\n".join([*lines, "", _NO_RESTORE]))]))
+        lines = [f"{_time(each.made_at)}  {size(each.size):>9}  {each.path.name}" for each in backups]
+        where = f"They are in {backups[0].path.parent}."
+        self._screen.app.push_screen(SettingsText([("Backups", "\n".join([*lines, "", where, _NO_RESTORE]))]))
 
 
 def path_of(given: str) -> Path:

@@ -48,16 +48,16 @@ class ImportActs:
 
     @property
     def at_work(self) -> str:
-        """How far it is, as "12/340 messages ███░░░ · 5 proposals · Esc stops"; "" if nothing is brought in."""
+        """How far it is, as "12/340 messages ███░░░ · 5 proposals"; "" if nothing is brought in."""
         if not self._busy:
             return ""
         if self._cancel.is_set():
             return "stopping…"
         now = self._progress
         if now is None:
-            return "reading the file… · Esc stops"
+            return "reading the file…"
         far = f"{now.turns}/{now.total} messages {bar(now.turns, now.total)}"
-        return f"{far} · {_proposals(now.held)} · Esc stops"
+        return f"{far} · {_proposals(now.held)}"
 
     def stop(self) -> None:
         """Ends it within a token; what was brought in stays."""
@@ -95,8 +95,7 @@ class ImportActs:
         likely = await self._screen.backstage.away(lambda: guess(path))
         forms = sorted(_FORMS, key=lambda form: form[0] != likely)
         options = [
-            (number, f"{what}{' (it looks like that)' if name == likely else ''}")
-            for number, (name, what) in enumerate(forms)
+            (number, f"{what}{' (likely)' if name == likely else ''}") for number, (name, what) in enumerate(forms)
         ]
         chosen = await self._screen.ask(Choose("Import a file", f"What is in {path.name}?", options))
         return forms[chosen[0]][0] if chosen else None
@@ -120,6 +119,7 @@ class ImportActs:
         if not await self._screen.ask(Confirm(f"Import {path.name}?", described(recorded), "Import")):
             return
         self._busy = True
+        self._screen.draw_frames()
         try:
             done = await self._screen.backstage.away(lambda: self._bring_in(bank, recorded))
         except RecollectError as error:

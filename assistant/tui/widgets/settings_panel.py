@@ -30,7 +30,8 @@ def _told(row: Row) -> Content:
     if row.origin:
         said.append(content(f" · {row.origin}").stylize("dim"))
     lines = [Content("").join(said), content(row.about)]
-    keys = [f"Enter {row.does}"] if row.does is not Does.NOTHING else []
+    enter = f"Enter or {row.letter}" if row.letter else "Enter"
+    keys = [f"{enter} {row.does}"] if row.does is not Does.NOTHING else []
     keys += ["d goes back to the default"] if row.resets else []
     if keys:
         lines.append(Content.styled(" · ".join(keys), "dim"))

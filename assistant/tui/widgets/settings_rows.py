@@ -53,6 +53,8 @@ class Row:
     does: Does = Does.NOTHING
     resets: bool = False
     mark: str = ""
+    letter: str = ""
+    """The key that does from everywhere in the list what Enter does here."""
     more: str = ""
     in_full: bool = False
     """Whether all of its value is to be read in the list, and `more` below it."""
@@ -81,7 +83,7 @@ _EFFECTS = {
     "send_key": "It takes effect at once.",
     "markdown": "It holds for answers that are shown from now on.",
     "show_memories": "It holds for answers that are shown from now on.",
-    "backups_kept": "It counts when the next backup is made.",
+    "backups_kept": "It counts from the next backup on.",
     "log": "It takes effect at once.",
 }
 
@@ -198,6 +200,7 @@ def _data(disk: OnDisk, working: Working, now: datetime) -> Iterator[Row]:
         " proposes from a conversation or a text waits in the inbox: nothing of it is remembered by itself.",
         does=Does.START,
         mark="↓" if working.bringing_in else "",
+        letter="i",
     )
     yield Row(
         "export",
@@ -205,6 +208,7 @@ def _data(disk: OnDisk, working: Working, now: datetime) -> Iterator[Row]:
         about="Writes all of the bank, or what it knows now, into a new file that is yours alone. The file is not"
         " encrypted, and none is ever overwritten.",
         does=Does.START,
+        letter="e",
     )
     newest = disk.backups[0] if disk.backups else None
     yield Row(
@@ -213,6 +217,7 @@ def _data(disk: OnDisk, working: Working, now: datetime) -> Iterator[Row]:
         f"newest {_when(newest.made_at, now)}" if newest is not None else "there is none yet",
         about="Makes a checked copy of the bank beside it. One is made each day that Recollect is used.",
         does=Does.START,
+        letter="b",
     )
     yield Row(
         "backups",
@@ -259,6 +264,7 @@ def _health(disk: OnDisk, checked: Checked | None, working: Working, now: dateti
         " nothing and reaches for no network.",
         does=Does.START,
         mark="…" if working.check else mark,
+        letter="h",
     )
     for number, finding in enumerate(checked.findings if checked is not None else ()):
         yield _found(number, finding)
@@ -268,6 +274,7 @@ def _health(disk: OnDisk, checked: Checked | None, working: Working, now: dateti
         about="Makes anew what can be made from the texts: the indexes of words, and vectors that are broken. No text"
         " is touched. It helps where the check says so.",
         does=Does.START,
+        letter="m",
     )
     yield Row(
         "log_file",
@@ -275,6 +282,7 @@ def _health(disk: OnDisk, checked: Checked | None, working: Working, now: dateti
         f"{disk.log_file} ({size(disk.logs)} in all)" if disk.logs else f"{disk.log_file} (nothing yet)",
         about="What happened and what went wrong, for whoever looks for the cause of something.",
         does=Does.SHOW,
+        letter="l",
     )
 
 

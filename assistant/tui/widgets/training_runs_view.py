@@ -64,7 +64,7 @@ class TrainingRunsView(Vertical):
         super().__init__(id=Part.RUNS)
         self.seen = Seen()
         self._backstage = backstage
-        self._models: RunModels | None = getattr(backstage, "run_models", None)
+        self._models = backstage.run_models
         self._following = Following(backstage.paths)
         self._looking = asyncio.Lock()
 

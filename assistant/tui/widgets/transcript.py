@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message as Event
 from textual.widget import Widget
@@ -43,11 +43,23 @@ _TEMPORARY = Content.assemble(
 )
 
 
-class Welcome(Static):
-    """What an empty conversation says."""
+class Welcome(Vertical):
+    """What an empty conversation says, and where a look around begins, once that is offered."""
 
     def __init__(self, *, temporary: bool = False) -> None:
-        super().__init__(_TEMPORARY if temporary else _WELCOME)
+        super().__init__(Static(_TEMPORARY if temporary else _WELCOME))
+        self._temporary = temporary
+
+    async def offer_tour(self) -> None:
+        """Has the user find the tour here, who may well be new."""
+        if not self._temporary and not self.query(ActionLine):
+            line = ActionLine(Content("\nOr look around first, on a sample"), "take the tour")
+            line.styles.padding = 0
+            await self.mount(line)
+
+    async def on_action_line_pressed(self, event: ActionLine.Pressed) -> None:
+        event.stop()
+        await self.run_action("app.tour")
 
 
 class Moment(Static):

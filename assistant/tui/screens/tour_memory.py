@@ -1,0 +1,80 @@
+"""The Memory mode of the tour: what the sample has left behind, with the box of the tour under it.
+
+Promises that nothing here is the user's, and that whatever is tried out here is gone with the tour.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from assistant.tui import events
+from assistant.tui.backstage import Backstage
+from assistant.tui.modes import Mode
+from assistant.tui.screens.memory import MemoryScreen
+from assistant.tui.tour import STEPS, Shows
+from assistant.tui.widgets.memory_part import MemoryPart
+from assistant.tui.widgets.memory_places import Place
+from assistant.tui.widgets.tour_box import TO_BOX, TourBox
+
+if TYPE_CHECKING:
+    from assistant.memory.bank import MemoryBank
+    from assistant.tui.app import RecollectApp
+
+
+class TourMemory(MemoryScreen):
+    """The memories of the sample."""
+
+    AUTO_FOCUS = "TourBox"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave_tour", "Leave the tour", priority=True),
+        Binding(TO_BOX, "to_tour", "To the tour", show=False, priority=True),
+    ]
+
+    def __init__(self, backstage: Backstage) -> None:
+        super().__init__(backstage)
+        self._box = TourBox()
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield self._box
+
+    async def show_step(self, number: int) -> None:
+        """Says what there is to see, and goes to it if it is here."""
+        self._box.show(number)
+        match STEPS[number].shows:
+            case Shows.MEMORIES:
+                if (memory_id := await self.backstage.bank(_changed_most)) is not None:
+                    self._memories.show_memory(memory_id)
+                await self.action_part(Place.MEMORIES)
+            case Shows.INBOX:
+                await self.action_part(Place.INBOX)
+        self._box.focus()
+
+    @on(MemoryPart.SourceWanted)
+    def _open_source_here(self, event: MemoryPart.SourceWanted) -> None:
+        event.prevent_default()  # The message is one of the sample, not of the user's own chat.
+
+        def show() -> None:
+            self.app.screen.post_message(events.OpenMessage(event.message_id))
+
+        self._app.tour.look(Mode.CHAT, show)
+
+    def action_leave_tour(self) -> None:
+        self._app.tour.leave()
+
+    def action_to_tour(self) -> None:
+        self._box.focus()
+
+    @property
+    def _app(self) -> RecollectApp:
+        return cast("RecollectApp", self.app)
+
+
+def _changed_most(bank: MemoryBank) -> int | None:
+    """The memory of which there is most to tell; None if all were forgotten by way of trial."""
+    most = max(bank.memories(), key=lambda memory: memory.version, default=None)
+    return most.id if most is not None else None
