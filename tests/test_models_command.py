@@ -60,7 +60,7 @@ def listed(run: Run) -> dict[str, dict[str, object]]:
 def test_the_list_says_what_each_model_takes_and_who_uses_it(run: Run) -> None:
     code, out, _ = run()
     assert code == 0
-    assert out.startswith("manager, answer   recollect-starter  6.1 MB, needs ")
+    assert out.startswith("manager, answer   recollect-starter  11.2 MB, needs ")
     row = listed(run)["recollect-starter"]
     assert (row["size"], row["licence"], row["used_by"]) == (
         SHIPPED.stat().st_size,

@@ -221,6 +221,16 @@ def show_branch(connection: apsw.Connection, message_id: int) -> None:
     branches.show_up_to(connection, shown.conversation_id, branches.end(connection, message_id))
 
 
+def replies_using(connection: apsw.Connection, memory_id: int, limit: int) -> list[Message]:
+    """The newest replies that used a memory, newest first."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM message JOIN (SELECT message_id FROM citation WHERE memory_id = ?"
+        " ORDER BY message_id DESC LIMIT ?) ON id = message_id ORDER BY id DESC",
+        (memory_id, limit),
+    )
+    return [from_row(row) for row in rows]
+
+
 def _with_ids(connection: apsw.Connection, message_ids: Sequence[int]) -> list[Message]:
     """Those messages, in the order of their ids, which along a branch is that in which they were written."""
     rows = connection.execute(

@@ -202,8 +202,7 @@ class RecollectApp(App[None]):
 
     @on(events.Opened)
     def _welcome(self, event: events.Opened) -> None:
-        if event.conversation_id is None:
-            self.tour.offer()
+        self.tour.chat_opened(is_empty=event.conversation_id is None)
 
     @on(events.Answered)
     def _give_a_hint(self) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 
 from assistant.agents.generation import Agent
 from assistant.agents.speed import MeasuredSpeed
 from assistant.errors import EngineError, InputError, InterruptedByUser
+from assistant.memory import times
 from assistant.tui.model_acts import Busy, ModelActs
 from assistant.tui.model_shelf import InstalledModel
 from assistant.tui.widgets import model_text as text
@@ -91,7 +91,7 @@ class ModelChoosing(ModelActs):
                 speed = await asyncio.wrap_future(self.backstage.model.measure(agents[0], busy.cancel))
                 if speed is None:
                     raise InterruptedByUser("Measuring was stopped.")
-                measured = MeasuredSpeed(model.name, agents, datetime.now().astimezone(), speed)
+                measured = MeasuredSpeed(model.name, agents, times.now(), speed)
                 await self.backstage.away(lambda measured=measured: shelf.keep_speed(measured))  # type: ignore[misc]
                 self.say(f"{model.name} {speed.words}.")
         await self.arrive()

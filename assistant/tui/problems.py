@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assistant.errors import RecollectError
+from assistant.memory import times
 
 MOST = 200
 """Problems that are kept; older ones are dropped."""
@@ -29,7 +30,7 @@ class Problems:
 
     def add(self, error: RecollectError) -> None:
         """Takes an error in, once if it is the last one again."""
-        now = datetime.now().astimezone()
+        now = times.now()
         last = self._all[-1] if self._all else None
         if last is not None and last.error.args == error.args:
             self._all[-1] = Problem(now, error, last.times + 1)

@@ -23,7 +23,7 @@ from assistant.errors import EngineError, RecollectError
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
-from assistant.tui.widgets.transcript import Welcome
+from assistant.tui.widgets.transcript import Transcript, Welcome
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank
@@ -91,8 +91,8 @@ STEPS = (
         Shows.DATA,
         Mode.CHAT,
         "It is yours, and it stays here",
-        "All of it lies on this machine, in {data}. There is no account, and nothing is sent anywhere. F6 makes "
-        "backups and exports. The sample goes now; the next words are yours.",
+        "All of it lies on this machine, in {data}. There is no account, and nothing is sent anywhere, unless you "
+        "choose a model on a server. F6 makes backups. The sample goes now.",
     ),
 )
 
@@ -119,7 +119,7 @@ class Tour:
         self._app = app
         self._backstage: Backstage | None = None
         self._at = 0
-        self._has_hinted = False
+        self._is_open = self._has_hinted = False
         self._turn = asyncio.Lock()
         """Who begins, shows or ends waits for who does: the screens of the last tour go before those of the next."""
 
@@ -128,15 +128,19 @@ class Tour:
         return self._backstage is not None
 
     def begin(self) -> None:
-        """Begins with the first step, unless an answer is on its way, which then is told."""
-        if not self.is_on and self._app.chat.is_free():
+        """Begins with the first step, unless the user's own chat is busy, which then is told."""
+        if not self._is_open:  # What was typed there before is still to come into its box.
+            self._app.chat.say("Your own chat is not open yet.")
+        elif not self.is_on and self._app.chat.is_free():
             self._at = 0
             self._backstage = Backstage(_no_engine, _sample, self._app.backstage.paths)
             self._run(partial(self._begin, self._backstage))
 
-    def offer(self) -> None:
-        """Has an empty chat offer the tour, if nothing was ever said."""
-        self._run(self._offer)
+    def chat_opened(self, *, is_empty: bool) -> None:
+        """The user's own chat is open. An empty one offers the tour, if nothing was ever said."""
+        self._is_open = True
+        if is_empty:
+            self._run(self._offer)
 
     def give_a_hint(self) -> None:
         """Says under the first answer of all how to find out more."""
@@ -194,7 +198,8 @@ class Tour:
         with suppress(RecollectError):
             match await self._app.backstage.bank(lambda bank: bank.recent_conversations(2)):
                 case [only] if only.message_count == _ONE_TURN:
-                    await self._app.chat.transcript.add_notice(Content.styled(HINT, "dim"))
+                    for transcript in self._app.chat.query(Transcript):
+                        await transcript.add_notice(Content.styled(HINT, "dim"))
 
     async def _begin(self, backstage: Backstage) -> None:
         from assistant.tui.screens.tour import TourChat
@@ -210,16 +215,13 @@ class Tour:
         await self._show()
 
     async def _show(self) -> None:
-        async with self._turn:
-            if self.is_on:
-                await self._app.switch_mode(_NAMES[STEPS[self._at].mode])
-                await cast("TourScreen", self._app.screen).show_step(self._at)
+        await self._look(STEPS[self._at].mode, None)
 
     async def _look(self, mode: Mode, then: Callable[[], object] | None) -> None:
         async with self._turn:
             if self.is_on:
                 await self._app.switch_mode(_NAMES[mode])
-                await cast("TourScreen", self._app.screen).show_step(self._at)
+                await cast("TourScreen", self._app.screen_stack[0]).show_step(self._at)
                 if then is not None:
                     then()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from assistant.conversation.sample import add_sample
@@ -71,7 +71,7 @@ def test_nothing_is_left_for_the_manager_and_it_is_not_the_conversation_to_go_on
 
 
 def test_it_can_be_written_on_the_first_day_of_a_year(bank: MemoryBank) -> None:
-    add_sample(bank, datetime(2028, 1, 1, 0, 0, 1, tzinfo=timezone.utc))
+    add_sample(bank, datetime(2028, 1, 1, 0, 0, 1, tzinfo=UTC))
     assert len(bank.memories(include_all=True)) == 5
 
 

@@ -167,3 +167,12 @@ def test_nothing_is_learned_from_a_conversation_that_is_excluded(bank: MemoryBan
         read.append(job.message_id)
         bank.finish_job(job.id)
     assert read == [kept.id, after.id]
+
+
+def test_the_newest_replies_that_used_a_memory_are_known(bank: MemoryBank) -> None:
+    cat, dog = bank.add("User has a cat."), bank.add("User has a dog.")
+    conversation = bank.new_conversation()
+    for number, used in enumerate(([cat], [cat, dog], [dog]), 1):
+        bank.cite(bank.add_message(conversation.id, "assistant", f"reply {number}").id, used)
+    assert [message.text for message in bank.replies_using(cat.id, 9)] == ["reply 2", "reply 1"]
+    assert [message.text for message in bank.replies_using(dog.id, 1)] == ["reply 3"]

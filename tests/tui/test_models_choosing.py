@@ -51,9 +51,9 @@ async def test_the_list_says_what_each_model_is_and_takes(tmp_path: Path) -> Non
     async with app_with_shelf(tmp_path).run_test(size=(120, 40)) as pilot:
         await in_models(pilot)
         await sees(pilot, "● ready · recollect-starter serves both agents")
-        await sees(pilot, "▸ ● recollect-starter      6.1 MB   315 MB  fits       both agents")
+        await sees(pilot, "▸ ● recollect-starter     11.2 MB   324 MB  fits       both agents")
         text = screen_text(pilot)
-        for said in ("6.1 MB; 5.5 M weights, Q8_0", "1,024 tokens", "this: trained for both tasks", "Apache-2.0"):
+        for said in ("11.2 MB; 10 M weights, Q8_0", "1,024 tokens", "this: trained for both tasks", "Apache-2.0"):
             assert said in text
         assert "not measured yet" in text
 

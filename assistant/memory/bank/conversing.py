@@ -147,3 +147,8 @@ class Conversing(OpenedBank):
         """The memories that a reply used, in the order it named them."""
         with self._database.read() as connection:
             return conversations.citations(connection, message_id)
+
+    def replies_using(self, memory_id: int, limit: int) -> list[Message]:
+        """The newest replies that used a memory, newest first."""
+        with self._database.read() as connection:
+            return conversations.replies_using(connection, memory_id, limit)

@@ -5,11 +5,11 @@ Promises that what is typed is answered by the newest search alone.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.css.query import NoMatches
 
+from assistant.memory import times
 from assistant.tui.screens.asking import AskLine, Choose
 from assistant.tui.widgets.conversations import SHOWN, Conversations
 
@@ -64,7 +64,7 @@ class ConversationActs:
 
     async def look(self, query: str) -> None:
         """Lists what `query` finds, or all."""
-        panel, today = self.panel, datetime.now().astimezone().date()
+        panel, today = self.panel, times.now().date()
         if panel is None:
             return
         if query:

@@ -19,7 +19,7 @@ from assistant.errors import RecollectError
 from assistant.tui import events
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
-from assistant.tui.screens.mode import ModeScreen, SaidLine
+from assistant.tui.screens.mode import ModeScreen
 from assistant.tui.widgets import memory_changes as changes
 from assistant.tui.widgets.inbox_view import MOST, InboxView
 from assistant.tui.widgets.memory_changes import Change
@@ -78,16 +78,6 @@ class MemoryScreen(ModeScreen):
     @property
     def _part(self) -> MemoryPart:
         return self._parts[self._place]
-
-    # What was asked for may be done when the app is already taking its widgets away.
-
-    def say(self, text: str) -> None:
-        if self.query(SaidLine):
-            super().say(text)
-
-    def rest(self, text: str) -> None:
-        if self.query(SaidLine):
-            super().rest(text)
 
     def commands(self) -> Iterable[SystemCommand]:
         """What the palette offers of this mode."""

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult, SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker
 
 from assistant.errors import RecollectError
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
 from assistant.tui.shown import content
+from assistant.tui.widgets.key_line import KeyLine
 from assistant.tui.widgets.mode_tabs import ModeTabs
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ class SaidLine(Static):
         """Says `text` for a few seconds."""
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(SAY_SECONDS, self._end)
-        self.update(content(text))
+        if self.is_attached:
+            self._timer = self.set_timer(SAY_SECONDS, self._end)
+            self.update(content(text))
 
     def _end(self) -> None:
         self._timer = None
@@ -65,12 +67,14 @@ class ModeScreen(Screen[None]):
     def __init__(self, backstage: Backstage) -> None:
         super().__init__()
         self.backstage = backstage
+        # Held on to, as a worker may end when the app has taken the widgets away.
+        self._said = SaidLine()
 
     def compose(self) -> ComposeResult:
         yield ModeTabs(self.MODE)
         yield from self.compose_body()
-        yield SaidLine()
-        yield Footer()
+        yield self._said
+        yield KeyLine()
 
     def compose_body(self) -> ComposeResult:
         """What the mode shows."""
@@ -102,11 +106,11 @@ class ModeScreen(Screen[None]):
 
     def say(self, text: str) -> None:
         """Says in one line what was done."""
-        self.query_one(SaidLine).say(text)
+        self._said.say(text)
 
     def rest(self, text: str) -> None:
         """What the line says while nothing was just done."""
-        self.query_one(SaidLine).rest(text)
+        self._said.rest(text)
 
     def report(self, error: RecollectError) -> None:
         """Says what went wrong; it is kept where all errors can be looked up."""

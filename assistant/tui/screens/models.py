@@ -7,7 +7,6 @@ Knows nothing of files, servers and engines: the shelf and the backstage do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import ClassVar
 
 from textual import on
@@ -19,6 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from assistant.errors import RecollectError
+from assistant.memory import times
 from assistant.tui import events
 from assistant.tui.backstage import Backstage
 from assistant.tui.model_bringing import ModelBringing
@@ -156,7 +156,7 @@ class ModelsScreen(ModelChoosing, ModelBringing):
             case InstalledModel() as model:
                 trouble = str(self.trouble) if self.trouble is not None and model.used_by else ""
                 trouble = self.damage.get(model.name, trouble)
-                panel.show(model.name, details.of_installed(model, self.stock, datetime.now().astimezone(), trouble))
+                panel.show(model.name, details.of_installed(model, self.stock, times.now(), trouble))
             case OfferedModel() as model:
                 panel.show(model.name, details.of_offered(model, self.stock, self.downloads.of(model.url)))
             case _:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import on
@@ -20,6 +19,7 @@ from textual.timer import Timer
 
 from assistant import settings
 from assistant.errors import InputError, RecollectError
+from assistant.memory import times
 from assistant.memory.deciding import Mode as BankMode
 from assistant.settings import Setting
 from assistant.tui.backstage import Backstage
@@ -102,7 +102,7 @@ class SettingsScreen(ModeScreen):
         if self._disk is None or not self.query(SettingsList):  # What was at work may end after the screen.
             return
         working = Working(self._health.at_work, self._import.at_work)
-        now = datetime.now().astimezone()
+        now = times.now()
         if not working.bringing_in:
             self.rest("")
         self.settings_list.show(rows.sections(self._disk, self._in_bank, self._health.checked, working, now))

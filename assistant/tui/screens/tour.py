@@ -26,7 +26,7 @@ from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.receipt import Receipt
 from assistant.tui.widgets.tour_box import TO_BOX, TourBox
 
-_ONLY_A_SAMPLE = "Nothing is answered in the sample. Write in the box: that goes to your own chat."
+_ONLY_A_SAMPLE = "Only a sample: nothing is answered."
 
 
 class _Composing(Composing):
@@ -116,7 +116,7 @@ class TourChat(ChatScreen):
         event.stop()  # It is not the user's own conversation, which is what the app hears of.
         if not self._is_read:
             self._is_read = True
-            self.call_after_refresh(self.show_step, self._number)
+            self.call_after_refresh(lambda: self.show_step(self._number))
 
     # What goes to the user's own chat
 

@@ -47,7 +47,7 @@ class TourMemory(MemoryScreen):
         self._box.show(number)
         match STEPS[number].shows:
             case Shows.MEMORIES:
-                if (memory_id := await self.backstage.bank(_changed_most)) is not None:
+                if (memory_id := await self.backstage.bank(_with_a_history)) is not None:
                     self._memories.show_memory(memory_id)
                 await self.action_part(Place.MEMORIES)
             case Shows.INBOX:
@@ -74,7 +74,6 @@ class TourMemory(MemoryScreen):
         return cast("RecollectApp", self.app)
 
 
-def _changed_most(bank: MemoryBank) -> int | None:
-    """The memory of which there is most to tell; None if all were forgotten by way of trial."""
-    most = max(bank.memories(), key=lambda memory: memory.version, default=None)
-    return most.id if most is not None else None
+def _with_a_history(bank: MemoryBank) -> int | None:
+    """The first memory that once said something else; None if it was forgotten by way of trial."""
+    return next((memory.id for memory in bank.memories() if memory.version > 1), None)

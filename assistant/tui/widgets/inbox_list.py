@@ -6,10 +6,10 @@ Knows nothing of the bank.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from textual.content import Content
 
+from assistant.memory import times
 from assistant.memory.operations import Action
 from assistant.memory.records import Proposal
 from assistant.tui.widgets.memory_lines import HERE, MemoryLines
@@ -25,12 +25,12 @@ class InboxList(MemoryLines):
     def __init__(self) -> None:
         super().__init__()
         self.proposals: Sequence[Proposal] = ()
-        self._now = datetime.now().astimezone()
+        self._now = times.now()
 
     def fill(self, proposals: Sequence[Proposal]) -> None:
         """Shows these. The one at hand stays it; if it is settled, the one that took its place is."""
         before = self.at_hand
-        self.proposals, self._now = proposals, datetime.now().astimezone()
+        self.proposals, self._now = proposals, times.now()
         ids = [proposal.operation.id for proposal in proposals]
         is_there = before is not None and before.operation.id in ids
         self.renew(ids.index(before.operation.id) if before is not None and is_there else self.here)

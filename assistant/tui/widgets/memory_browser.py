@@ -6,7 +6,7 @@ Knows nothing of how memories are changed.
 from __future__ import annotations
 
 import asyncio
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 
 from textual import on, work
@@ -16,6 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from assistant.errors import RecollectError
+from assistant.memory import times
 from assistant.memory.records import ItemKind, MatchedBy
 from assistant.tui.backstage import Backstage
 from assistant.tui.screens.asking import AskLine
@@ -86,7 +87,7 @@ class MemoryBrowser(MemoryPart):
         self._tell()
 
     async def _read_rows(self) -> None:
-        now = datetime.now().astimezone()
+        now = times.now()
         as_of = end_of(self.then, now.tzinfo) if self.then is not None else None
         with_ended = self._with_ended and as_of is None
         rows = await self.backstage.bank(
@@ -189,8 +190,7 @@ class MemoryBrowser(MemoryPart):
             return
         await asyncio.sleep(_DETAIL_SECONDS)
         self._details = await self.read(lambda bank: details(bank, row))
-        if self._details is not None:
-            self.detail.show(self._details)
+        self.detail.show(self._details)
 
     @on(MemoryLines.Chosen)
     def _open(self, event: MemoryLines.Chosen) -> None:
@@ -216,7 +216,7 @@ class MemoryBrowser(MemoryPart):
 
     @work
     async def action_then(self) -> None:
-        today = datetime.now().astimezone().date()
+        today = times.now().date()
         note, said = f"Write {DAYS}.", ""
         while said := await self.app.push_screen_wait(AskLine("What was known on…", note, value=said)) or "":
             day = day_in(said, today)

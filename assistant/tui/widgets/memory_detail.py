@@ -5,13 +5,14 @@ Knows nothing of the bank.
 
 from __future__ import annotations
 
-from datetime import datetime
+from textwrap import shorten
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from assistant.memory import times
 from assistant.memory.operations import Action
 from assistant.memory.records import MemoryOrigin, MemoryRow, MemoryStatus
 from assistant.tui.widgets.memory_details import Details, Made
@@ -27,6 +28,8 @@ _ORIGINS = {
     MemoryOrigin.WRITTEN: "written by you",
     MemoryOrigin.IMPORTED: "imported",
 }
+REPLY_CHARACTERS = 60
+"""What is shown of a reply that used the memory."""
 _ENDS = {
     MemoryStatus.RETIRED: "retired: it holds no longer",
     MemoryStatus.FORGOTTEN: "forgotten: it does not come back from what was said before",
@@ -52,7 +55,7 @@ class MemoryDetail(VerticalScroll):
         """Shows a memory, or else the text `instead`."""
         text = Content.styled(instead, "dim") if details is None else seen(details.row.memory.text).stylize("bold")
         _update(self._text, text)
-        _update(self._facts, _facts(details.row) if details is not None else Content(""))
+        _update(self._facts, _facts(details) if details is not None else Content(""))
         _update(self._versions, _versions(details.versions) if details is not None else Content(""))
         said = details.said if details is not None else None
         self._came_from.display = said is not None
@@ -65,8 +68,8 @@ def _update(static: Static, text: Content) -> None:
     static.update(text)
 
 
-def _facts(row: MemoryRow) -> Content:
-    memory = row.memory
+def _facts(details: Details) -> Content:
+    row, memory = details.row, details.row.memory
     lines: list[Content] = []
     if memory.status is not MemoryStatus.ACTIVE:
         lines.append(Content.styled(f"✗ {_ENDS[memory.status]}", "$warning"))
@@ -80,6 +83,9 @@ def _facts(row: MemoryRow) -> Content:
         until = f" until {memory.holds_until}" if memory.holds_until is not None else ""
         lines.append(Content(f"holds{since}{until}"))
     lines.append(Content(_uses(row)))
+    for reply in details.replies:
+        said = shorten(reply.text, REPLY_CHARACTERS, placeholder="…")
+        lines.append(Content.assemble((f"  {reply.created_at.astimezone():%Y-%m-%d}  ", "dim"), seen(f"“{said}”")))
     return Content("\n").join(lines)
 
 
@@ -87,7 +93,7 @@ def _uses(row: MemoryRow) -> str:
     if not row.uses:
         return "no reply has used it yet"
     replies = "one reply" if row.uses == 1 else f"{row.uses} replies"
-    return f"used by {replies}, last {ago(row.last_used, datetime.now().astimezone())}"
+    return f"used by {replies}, last {ago(row.last_used, times.now())}"
 
 
 def _versions(versions: tuple[Made, ...]) -> Content:

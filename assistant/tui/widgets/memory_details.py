@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 AROUND = 2
 """Messages that are shown before, and after, the one that a memory came from."""
 
+REPLIES = 5
+"""Replies that used a memory and are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -37,11 +40,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A memory, its versions the newest first, and what it came from."""
+    """A memory, its versions the newest first, what it came from, and the newest replies that used it."""
 
     row: MemoryRow
     versions: tuple[Made, ...]
     said: Said | None
+    replies: tuple[Message, ...] = ()
 
 
 def details(bank: MemoryBank, row: MemoryRow) -> Details:
@@ -50,11 +54,12 @@ def details(bank: MemoryBank, row: MemoryRow) -> Details:
     known = [version for version in bank.history(memory.id) if version.memory.version <= memory.version]
     versions = tuple(Made(version, _operation(bank, version.operation_id)) for version in reversed(known))
     # What the user has reworded comes from no message any more; what it said before does.
+    replies = tuple(bank.replies_using(memory.id, REPLIES))
     source = next((made for made in versions if made.version.memory.source_message_id is not None), None)
     if source is None:
-        return Details(row, versions, None)
+        return Details(row, versions, None, replies)
     quote = source.by.quote if source.by is not None else None
-    return Details(row, versions, said(bank, source.version.memory.source_message_id, quote))
+    return Details(row, versions, said(bank, source.version.memory.source_message_id, quote), replies)
 
 
 def said(bank: MemoryBank, message_id: int | None, quote: str | None) -> Said | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from assistant.memory import times
 from assistant.memory.kinds import MemoryKind
 from assistant.memory.records import MatchedBy, Memory, MemoryRow, MemoryStatus
 from assistant.tui.widgets import memory_rows
@@ -48,13 +48,13 @@ class MemoryTable(MemoryLines):
         self.with_state = False
         self._ordered: tuple[Order, list[Row]] | None = None
         self._found: dict[int, MatchedBy] | None = None
-        self._now = datetime.now().astimezone()
+        self._now = times.now()
 
     # What it shows
 
     def fill(self, rows: Sequence[Row], *, with_state: bool) -> None:
         """Shows these memories; the one at hand and the selected ones stay, if they are still there."""
-        self._now = datetime.now().astimezone()
+        self._now = times.now()
         self.rows, self.with_state = rows, with_state
         self.by_kind = memory_rows.by_kind(rows)
         self._ordered = None

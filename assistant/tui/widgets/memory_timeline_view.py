@@ -6,7 +6,6 @@ Knows nothing of the table of memories beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import ClassVar
 
 from textual import on, work
@@ -16,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from assistant.memory import times
 from assistant.memory.records import Growth
 from assistant.tui.backstage import Backstage
 from assistant.tui.widgets.memory_lines import MemoryLines
@@ -41,7 +41,7 @@ class MemoryPlot(Static):
         self.on_resize()
 
     def on_resize(self) -> None:
-        lines = plot(self._growth, self.content_region.width, datetime.now().astimezone().date())
+        lines = plot(self._growth, self.content_region.width, times.now().date())
         drawn = [Content.styled(line, "$primary") for line in lines[:-1]]
         self.update(Content("\n").join([*drawn, *(Content.styled(line, "$foreground 60%") for line in lines[-1:])]))
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import InputError
 from assistant.findings import Finding
+from assistant.memory import times
 from assistant.tui.screens.asking import Confirm
 from assistant.tui.widgets.settings_facts import Checked, log_files
 from assistant.tui.widgets.settings_text import Page, SettingsText
@@ -49,7 +49,7 @@ class HealthActs:
         self._screen.show()
         try:
             findings = await self._screen.backstage.away(lambda: examine(mend))
-            self.checked = Checked(tuple(findings), datetime.now().astimezone())
+            self.checked = Checked(tuple(findings), times.now())
         finally:
             self.at_work = ""
             self._screen.show()

@@ -5,13 +5,12 @@ Promises that only what was measured is drawn. Knows nothing of files.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from assistant.memory import times
 from assistant.training.adopting import objection
 from assistant.training.following import Seen
 from assistant.training.recipes import Kind
@@ -63,7 +62,7 @@ class TrainingRun(VerticalScroll, can_focus=True):
         run = self._seen.at_hand
         if run is None:
             return
-        self._say("standing", text.standing(run, datetime.now().astimezone()), _next(run, is_used=self._is_used))
+        self._say("standing", text.standing(run, times.now()), _next(run, is_used=self._is_used))
         self._say("plot", *self._plot(run))
         self._say("values", text.last_values(self._seen.curves))
         self._say("result", *_result(run))

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from assistant.errors import RecollectError
+from assistant.memory import times
 from assistant.memory.records import Memory, Message, MessageRole, Operation
 from assistant.tui.events import Entry, Window
 from assistant.tui.shown import content, day_and_time
@@ -305,7 +306,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
 def _widgets(entries: Sequence[Entry], said_at: datetime | None) -> Iterator[Widget]:
     """The widgets of `entries`, which follow something said at `said_at`; receipts stand under the answer."""
-    now = datetime.now().astimezone()
+    now = times.now()
     turn_id, receipts = 0, list[Receipt]()
     for entry in entries:
         message = entry.message

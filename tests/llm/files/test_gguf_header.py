@@ -88,7 +88,7 @@ def test_the_shipped_model_is_read_as_the_gguf_package_reads_it() -> None:
     assert header.expected_size == max(each.data_offset + each.n_bytes for each in theirs.tensors)
     assert header.chat_template == theirs.fields["tokenizer.chat_template"].contents()
     assert header.vocabulary_size == len(theirs.fields["tokenizer.ggml.tokens"].data) == 8192
-    assert (header.licence, header.parameters) == ("Apache-2.0", 5_510_400)
+    assert (header.licence, header.parameters) == ("Apache-2.0", 10_231_680)
 
 
 def test_every_tensor_type_has_the_size_that_the_format_gives_it() -> None:
