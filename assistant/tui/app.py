@@ -21,7 +21,7 @@ from assistant import log
 from assistant.errors import RecollectError
 from assistant.findings import Finding
 from assistant.paths import Paths
-from assistant.settings import Settings, load, looks
+from assistant.settings import Settings, Theme, change, load, looks
 from assistant.tui import events
 from assistant.tui.at_hand import MakeEngine, OpenBank
 from assistant.tui.backstage import Backstage
@@ -158,8 +158,8 @@ class RecollectApp(App[None]):
     def action_help(self) -> None:
         from assistant.tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        if len(self.screen_stack) == 1:
+            self.push_screen(HelpScreen(Mode[self.current_mode]))
 
     def action_problems(self) -> None:
         from assistant.tui.screens.problems import ProblemsScreen
@@ -168,7 +168,12 @@ class RecollectApp(App[None]):
             self.push_screen(ProblemsScreen(self.problems))
 
     def action_change_look(self) -> None:
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        """The other look, from now on; only until the end where the environment says which."""
+        look = Theme.LIGHT if self.theme == DARK.name else Theme.DARK
+        try:
+            self.take_settings(change(self.backstage.paths, "theme", look))
+        except RecollectError:
+            self.theme = f"recollect-{look}"
 
     def take_settings(self, settings: Settings) -> None:
         """Has what is set take effect, as far as it can without a new start."""

@@ -257,7 +257,7 @@ async def test_why_explains_an_answer_of_the_sample_and_escape_closes_that_first
         await begin(pilot)
         pilot.app.screen.query_one(Composer).focus()
         await pilot.press("up", "w")
-        await sees(pilot, "“My sister Lena is allergic to nuts.”")
+        await sees(pilot, "found as number 1: shares the words lena")
         await pilot.press("escape")
         await sees(pilot, "Tour 1 of 6")
         assert not own_chat(pilot)
@@ -298,6 +298,23 @@ async def test_it_does_not_begin_while_an_answer_is_on_its_way(tmp_path: Path) -
         assert own_chat(pilot)
         engine.go.set()
         await sees(pilot, "one two three four\n")
+
+
+async def test_it_waits_for_ones_own_chat_so_that_a_draft_of_before_is_not_lost(tmp_path: Path) -> None:
+    paths, may_open = Paths(tmp_path), threading.Event()
+    paths.create()
+    with MemoryBank.open(paths) as bank:
+        bank.keep_draft(None, "typed before")
+
+    def open_late(_: object) -> MemoryBank:
+        may_open.wait()
+        return MemoryBank.open(paths)
+
+    async with RecollectApp(nodding, open_late, paths).run_test(size=(80, 24)) as pilot:
+        await say(pilot, "/tour")
+        await sees(pilot, "Your own chat is not open yet.")
+        may_open.set()
+        await until(pilot, lambda: pilot.app.screen.query_one(Composer).text == "typed before")
 
 
 async def test_it_can_be_left_and_taken_again_at_once_with_the_sample_as_it_was(tmp_path: Path) -> None:

@@ -81,13 +81,15 @@ class Confirm(_Asking[bool]):
 class AskLine(_Asking[str]):
     """A line of text. Enter gives it."""
 
-    def __init__(self, title: str, text: str = "", *, value: str = "", placeholder: str = "") -> None:
+    def __init__(
+        self, title: str, text: str = "", *, value: str = "", placeholder: str = "", verb: str = "saves"
+    ) -> None:
         super().__init__(title, text)
-        self._value, self._placeholder = value, placeholder
+        self._value, self._placeholder, self._verb = value, placeholder, verb
 
     def compose_answer(self) -> ComposeResult:
         yield Input(self._value, placeholder=self._placeholder, compact=True)
-        yield Static(Content.styled("Enter saves · Esc cancels", "dim"), id="keys")
+        yield Static(Content.styled(f"Enter {self._verb} · Esc cancels", "dim"), id="keys")
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:

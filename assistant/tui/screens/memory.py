@@ -23,7 +23,6 @@ from assistant.tui.screens.mode import ModeScreen
 from assistant.tui.widgets import memory_changes as changes
 from assistant.tui.widgets.inbox_view import MOST, InboxView
 from assistant.tui.widgets.memory_changes import Change
-from assistant.tui.widgets.memory_help import MemoryHelp
 from assistant.tui.widgets.memory_part import MemoryPart
 from assistant.tui.widgets.memory_places import MemoryPlaces, Place
 from assistant.tui.widgets.memory_search import MemorySearch
@@ -49,7 +48,6 @@ class MemoryScreen(ModeScreen):
         Binding("ctrl+z", "undo", "Undo", show=False),
         Binding("ctrl+y", "redo", "Redo", show=False),
         Binding("escape", "back", "Back", show=False),
-        Binding("f1", "help", "Help"),
     ]
 
     def __init__(self, backstage: Backstage) -> None:
@@ -99,9 +97,6 @@ class MemoryScreen(ModeScreen):
             yield SystemCommand("Purge the memory", "Wipe its text for good", memories.action_purge)
             yield SystemCommand("What was known on a day", "To be read only", memories.action_then)
             yield SystemCommand("Show ended memories", "Or hide them", memories.action_ended)
-
-    def action_help(self) -> None:
-        self.app.push_screen(MemoryHelp())
 
     # Where one is
 

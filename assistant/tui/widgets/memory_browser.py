@@ -218,7 +218,10 @@ class MemoryBrowser(MemoryPart):
     async def action_then(self) -> None:
         today = times.now().date()
         note, said = f"Write {DAYS}.", ""
-        while said := await self.app.push_screen_wait(AskLine("What was known on…", note, value=said)) or "":
+        while (
+            said := await self.app.push_screen_wait(AskLine("What was known on…", note, value=said, verb="shows it"))
+            or ""
+        ):
             day = day_in(said, today)
             if day is not None and day <= today:
                 self._show_then(day)

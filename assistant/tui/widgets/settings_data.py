@@ -36,7 +36,7 @@ class DataActs:
     async def export(self) -> None:
         """Writes everything into a file that the user names. Raises StorageError."""
         options = [(number, what) for number, (_, _, what) in enumerate(_FORMS)]
-        chosen = await self._screen.ask(Choose("Export everything", "In which form?", options))
+        chosen = await self._screen.ask(Choose("Export everything", "In which form?", options, several=False))
         if not chosen:
             return
         name, suffix, _ = _FORMS[chosen[0]]
@@ -44,7 +44,9 @@ class DataActs:
         given = str(Path.cwd() / f"recollect-{date.today()}{suffix}")
         bank = await self._screen.backstage.bank(lambda bank: bank)
         problem = ""
-        while answer := await self._screen.ask(AskLine("Export everything", f"{about}{problem}", value=given)):
+        while answer := await self._screen.ask(
+            AskLine("Export everything", f"{about}{problem}", value=given, verb="writes")
+        ):
             given, path = answer, path_of(answer)
             self._screen.rest(f"Writing {path}…")
             try:

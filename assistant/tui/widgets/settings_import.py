@@ -83,7 +83,9 @@ class ImportActs:
     async def _ask_path(self) -> Path | None:
         about, problem, given = "Which file? An export of ChatGPT or Claude, a text, or a list.", "", ""
         while answer := await self._screen.ask(
-            AskLine("Import a file", f"{about}{problem}", value=given, placeholder="~/Downloads/export.zip")
+            AskLine(
+                "Import a file", f"{about}{problem}", value=given, placeholder="~/Downloads/export.zip", verb="goes on"
+            )
         ):
             given, path = answer, path_of(answer)
             if await self._screen.backstage.away(path.is_file):
@@ -97,7 +99,7 @@ class ImportActs:
         options = [
             (number, f"{what}{' (likely)' if name == likely else ''}") for number, (name, what) in enumerate(forms)
         ]
-        chosen = await self._screen.ask(Choose("Import a file", f"What is in {path.name}?", options))
+        chosen = await self._screen.ask(Choose("Import a file", f"What is in {path.name}?", options, several=False))
         return forms[chosen[0]][0] if chosen else None
 
     async def _add_list(self, path: Path) -> None:

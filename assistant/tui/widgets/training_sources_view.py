@@ -108,7 +108,7 @@ class TrainingSourcesView(Vertical):
 
     @work
     async def action_hide(self) -> None:
-        asked = AskLine("Hide a word or name", "It is taken out of all that a model learns from.")
+        asked = AskLine("Hide a word or name", "It is taken out of all that a model learns from.", verb="hides it")
         if word := await self.app.push_screen_wait(asked):
             await self._keep((*self._words, word), f"{word} is hidden from what learns.")
 

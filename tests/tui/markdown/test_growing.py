@@ -12,10 +12,13 @@ from assistant.tui.markdown.parsing import parse
 from assistant.tui.shown import plain
 
 PARTS = st.sampled_from(
-    """# |## |- |* |1. |2) |> |```|````|~~~|===|---|***|\n|\n\n|\n|\n| |  |    |a|b c|word word |**|*|_|`|~~|[a]|[a]: x|(u)
-    |[|]|:| \\| |\\|a\\|b\\||\\|-\\|-\\||\n\\|-\\|-\\|\n|-|+|1|.|\\|&amp;|<b>|https://e.org |[ ] |[x] |py\n|x y z\n|x\n\ny|日本|👩‍👩‍👧‍👦|!""".replace(
-        "\n    |", "|"
-    ).split("|")
+    (
+        "# §## §- §* §1. §2) §> §```§````§~~~§===§---§***§↵§↵↵§↵§↵§ §  §    §a§b c§word word §**§*§_§`§~~§[a]§[a]: x§(u)"
+        "§[§]§:§|§| §a|b|§|-|-|§|a|b|↵|-|-|↵§-§+§1§.§\\§&amp;§<b>§https://e.org §[ ] §[x] §py↵§x y z↵§x↵↵y§日本§👩‍👩‍👧‍👦§!"
+        "§a longer piece of plain words §**strong words** §- an item↵§  - below↵§code`, `b`§a_b_c §'t'↵§![i](u) §1. one↵"
+    )
+    .replace("↵", "\n")
+    .split("§")
 )
 TEXTS = st.lists(PARTS, max_size=40).map("".join) | st.text(max_size=60)
 
@@ -54,3 +57,14 @@ def test_however_a_text_is_cut_its_blocks_are_those_of_the_whole(text: str, cuts
     grows = grown(text, cuts)
     grows.finish()
     assert told(grows.blocks) == told(parse(text))
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS.map(plain))
+def test_on_the_way_only_the_last_block_may_look_different(text: str) -> None:
+    grows = Growing()
+    whole = told(parse(text))
+    for character in text:
+        grows.add(character)
+        settled = told(grows._settled)
+        assert settled == whole[: len(settled)] or "]:" in text
