@@ -108,6 +108,12 @@ def _memory(args: Namespace, open_models: OpenModels | None) -> None:
         commands[args.memory_command](args)
 
 
+def _why(args: Namespace, open_models: OpenModels | None) -> None:
+    from assistant.commands import opening, why
+
+    why.run(args, open_models or opening.open_models)
+
+
 def _conversations(args: Namespace, _: OpenModels | None) -> None:
     from assistant.commands import conversations
 
@@ -164,6 +170,7 @@ _RUN: dict[str, Callable[[Namespace, OpenModels | None], int | None]] = {
     "ask": _ask,
     "memory": _memory,
     "conversations": _conversations,
+    "why": _why,
     "import": _import,
     "models": _models,
     **dict.fromkeys(("training", "runs"), _training),

@@ -813,3 +813,37 @@ def test_the_models_are_listed(tiny, data):
     assert (search["use"], search["size"]) == ("search", None)
     ended = recollect("models", env={**os.environ, "RECOLLECT_MODEL": "/none.gguf"})
     assert (ended.returncode, ended.stdout) == (5, b"")
+
+
+# Why
+
+
+def test_why_tells_what_the_last_answer_rests_on(capsys: pytest.CaptureFixture[str]) -> None:
+    run(
+        capsys,
+        "ask",
+        "I adopted a dog, Buddy.",
+        "--wait",
+        answer=["Memories: none\nAnswer: Hi."],
+        manager=[f"ADD: {BUDDY}"],
+    )
+    run(capsys, "ask", "What is my dog called?", answer=[cites(1, answer="Buddy.")], default_manager="NOOP")
+    code, out, _ = run(capsys, "why")
+    assert code == 0
+    assert out.startswith(f"Asked: What is my dog called?\nAnswer: Buddy.\n\n1. {BUDDY}\n   you said on ")
+    assert "“I adopted a dog, Buddy.”\n   found as number 1: shares the words dog" in out
+    code, out, _ = run(capsys, "why", "--json")
+    told = json.loads(out)
+    assert [(m["rank"], m["text"], m["quote"]) for m in told["memories"]] == [(1, BUDDY, "I adopted a dog, Buddy.")]
+    assert told["message"]["text"] == "What is my dog called?"
+
+
+def test_why_without_an_answer_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "why")
+    assert (code, err) == (3, "recollect: There is no answer yet.\n  Ask something first: recollect ask TEXT\n")
+    run(capsys, "ask", "Hello.", answer=["Memories: none\nAnswer: Hi."], default_manager="NOOP")
+    code, _, err = run(capsys, "why", "1")
+    assert (code, "Message 1 is no answer." in err) == (2, True)
+    code, out, err = run(capsys, "why", "2")
+    assert (code, out) == (0, "Asked: Hello.\nAnswer: Hi.\n\n")
+    assert "It uses nothing that is remembered" in err

@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_memory(commands)
     _add_conversations(commands)
+    _add_why(commands)
     _add_import(commands)
     _add_keeping(commands)
     _add_models(commands)
@@ -161,6 +162,12 @@ def _add_correcting(actions: _Commands) -> None:
     timeline = _add(actions, "timeline", "show what was changed, newest first")
     timeline.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many (50)")
     timeline.add_argument("--before", type=int, metavar="OPERATION", help="what was changed before that one")
+
+
+def _add_why(commands: _Commands) -> None:
+    why = _add(commands, "why", "show where an answer comes from: its memories, their sources, how they are found")
+    why.add_argument("message", nargs="?", type=int, metavar="MESSAGE", help="the number of the answer (the last one)")
+    why.set_defaults(command="why")
 
 
 def _add_conversations(commands: _Commands) -> None:
