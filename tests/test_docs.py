@@ -14,7 +14,7 @@ import pytest
 
 from assistant.commands.arguments import EPILOG, build_parser
 from assistant.conversation.locomo import read_locomo
-from assistant.tui.screens.help import _KEYS
+from assistant.tui.help import EVERYWHERE, HELP
 
 DRAW = """
 import asyncio, sys
@@ -75,7 +75,8 @@ def test_the_readme_has_every_exit_code() -> None:
 def test_the_guide_has_every_key_of_the_help() -> None:
     guide = read("docs/guide.md")
     told = {key for keys in re.findall(r"^\| (.+?) \|", guide, re.MULTILINE) for key in keys.split(", ")}
-    assert [key for keys, _ in _KEYS for key in keys.split(", ") if key not in told] == []
+    keys = [*EVERYWHERE, *(pair for mode in HELP.values() for pair in mode.keys)]
+    assert [key for pair in keys for key in pair[0].strip().split(", ") if key not in told] == []
 
 
 def test_the_example_of_a_recorded_conversation_can_be_imported(tmp_path: Path) -> None:
