@@ -54,13 +54,22 @@ class Rows:
             self.positions[index],
         )
 
+    def to(self, device: torch.device) -> Rows:
+        """The same rows on `device`."""
+        return Rows(
+            self.tokens.to(device),
+            self.labels.to(device),
+            self.documents.to(device),
+            self.branches.to(device),
+            self.positions.to(device),
+        )
+
     def mask(self) -> torch.Tensor:
         """(rows, 1, length, length) bool: what came before in the same branch, or in the beginning of its document."""
-        length = self.tokens.shape[1]
         same = self.documents[:, None, :, None] == self.documents[:, None, None, :]
         own = self.branches[:, None, :, None] == self.branches[:, None, None, :]
         beginning = (self.branches == 0)[:, None, None, :]
-        return same & (own | beginning) & torch.ones(length, length, dtype=torch.bool).tril()
+        return same & (own | beginning) & torch.ones_like(same[0, 0]).tril()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ import argparse
 import json
 import os
 import sys
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.pretrain import Schedule
+    from trainer.schedule import Schedule
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,8 +39,26 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     starter.add_argument("--text", type=Path, help="folder of English texts, for embeddings and idle talk")
     starter.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the schedule")
+    starter.add_argument("--width", type=int, default=256, help="of the model, a multiple of 64, at least 128 (256)")
+    starter.add_argument(
+        "--seconds",
+        type=float,
+        help="train for so long from now, on a GPU if there is one; the schedule follows the time",
+    )
+    starter.add_argument(
+        "--workers",
+        type=int,
+        default=max(1, (os.cpu_count() or 1) - 1),
+        help="with --seconds: processes that make rows",
+    )
+    starter.add_argument("--train-only", action="store_true", help="do not publish; `publish` does it later, anywhere")
     starter.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
     starter.set_defaults(run=_starter)
+
+    publish = commands.add_parser("publish", help="measure the model of a finished run, and publish it")
+    publish.add_argument("folder", type=Path, help="folder of the run")
+    publish.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
+    publish.set_defaults(run=lambda options: _publish(options.folder, options.models))
 
     lives = commands.add_parser("lives", help="measure a GGUF file on simulated lives, through the app's own code")
     lives.add_argument("model", type=Path, nargs="?", help="the shipped model unless given")
@@ -55,29 +74,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _starter(options: argparse.Namespace) -> int:
-    from trainer import publish, starter
-    from trainer.data.wordings import Split, Wordings
-    from trainer.pretrain import Schedule
+    began = time.perf_counter()
+    from trainer.provenance import Provenance
+    from trainer.schedule import Schedule
+    from trainer.starter import Timing, train
 
     schedule = _changed(Schedule(), options.set)
-    provenance = publish.Provenance(
-        " ".join(
-            [
-                "recollect-train starter",
-                f"--seed {options.seed}",
-                *(["--text TEXT"] if options.text else []),
-                *(f"--set {s}" for s in options.set),
-            ]
-        ),
-        options.seed,
-        publish.commit_at_start(options.folder),
-    )
-    model = starter.train(options.folder, options.seed, schedule, options.threads, options.text)
-    built = options.folder / f"{publish.NAME}.gguf"
-    publish.export(model, built)
+    if options.width < 128 or options.width % 64:
+        raise SystemExit(f"--width {options.width}: give a multiple of 64, at least 128.")
+    timing = Timing(began + options.seconds, options.workers) if options.seconds else None
+    Provenance.begin(options.folder, _command(options), options.seed)
+    train(options.folder, options.seed, schedule, options.threads, options.text, width=options.width, timing=timing)
+    return 0 if options.train_only else _publish(options.folder, options.models)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What makes the same model again, or with --seconds one like it."""
+    parts = ["recollect-train starter", f"--seed {options.seed}"]
+    parts += ["--text TEXT"] if options.text else []
+    parts += [f"--width {options.width}"] if options.width != 256 else []
+    parts += [f"--seconds {options.seconds:g} --workers {options.workers}"] if options.seconds else []
+    return " ".join([*parts, *(f"--set {setting}" for setting in options.set)])
+
+
+def _publish(run: Path, models: Path) -> int:
+    from trainer import publish
+    from trainer.data.wordings import Split, Wordings
+    from trainer.provenance import Provenance
+
+    provenance = Provenance.of(run)
+    built = run / f"{publish.NAME}.gguf"
+    publish.export(run / "model", built)
     scores = publish.score(publish.unpublished(built), Wordings.load(Split.TEST), publish.TEST_LIVES, _say)
     print(scores.table())
-    publish.publish(built, options.models, provenance, scores.totals())
+    publish.publish(built, models, provenance, scores.totals())
     return 0
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,9 +15,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
-from trainer.data.storyteller import IN_TRAINING, LAST_IN_TRAINING, LATE_IN_TRAINING
-from trainer.examples import Difficulty
 from trainer.muon import Muon
+from trainer.schedule import Schedule
 
 EMBEDDING_SCALE = 1.0
 """Large beside what the first steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens."""
@@ -30,71 +28,26 @@ UNIT_LOGITS = 0.06
 ADAM_EPSILON = 1e-5
 """Large, so that the embeddings of rare tokens stay where they are: at the usual 1e-8 the faint gradients that all of
 them get, and that point the same way, would make them alike, and what is alike cannot be told apart to be copied."""
+WIDTH = 256
+HEAD = 64
 PLACES = 256
 BARRED = -30_000.0
 """Added to the logit of what may not be attended to; within bfloat16, and e to it is 0."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast. Rates rise over `warmup` steps, hold, and fall to 0 over the last `decay` share."""
+def starter_config(vocabulary: int, end: int, pad: int, width: int = WIDTH) -> Qwen2Config:
+    """The starter's shape, of a `width` that is a multiple of 64: each head has 64 of it.
 
-    steps: int = 28_000
-    tokens_a_step: int = 2048
-    row: int = 384
-    long_row: int = 512
-    long_from: float = 0.85
-    """After this share of the steps, rows of `long_row` tokens take the place of the short ones, which are faster."""
-    prompt_weight: float = 0.2
-    """Weight of the loss on prompts, on a tenth of their tokens: names that come again there teach copying early."""
-    muon_rate: float = 0.0025
-    adam_rate: float = 0.004
-    weight_decay: float = 0.05
-    warmup: int = 100
-    decay: float = 0.72
-    repeats: float = 0.9
-    """Share of random repeats among the documents at the start; falls to 0.05 by `repeats_until`."""
-    repeats_until: int = 400
-    full_from: int = 3_000
-    """Prompts hold next to nothing that is not needed at the start, and as much as in use from this step on."""
-    late_from: float = 0.5
-    """After this share of the steps, more messages tell of two facts."""
-    last_from: float = 0.6
-    """After this share of the steps, less is made up."""
-    steps_a_shard: int = 32
-    check_every: int = 1_000
-    save_every: int = 250
-
-    def factor(self, step: int) -> float:
-        """What the rates are multiplied with at `step`."""
-        falling = (self.steps - step) / (self.steps * self.decay)
-        return max(0.0, min(1.0, (step + 1) / self.warmup, falling))
-
-    def shape_at(self, step: int) -> Shape:
-        """The shape of the shard that begins at `step`."""
-        length = self.row if step < self.steps * self.long_from else self.long_row
-        return Shape(self.tokens_a_step // length * self.steps_a_shard, length)
-
-    def mix_at(self, step: int) -> Mix:
-        """What the shard that begins at `step` is made of."""
-        repeats = max(0.05, self.repeats * (1 - step / self.repeats_until))
-        shares = IN_TRAINING
-        if step >= self.steps * self.last_from:
-            shares = LAST_IN_TRAINING
-        elif step >= self.steps * self.late_from:
-            shares = LATE_IN_TRAINING
-        return Mix(repeats, Difficulty.at(min(1.0, step / self.full_from)), shares)
-
-
-def starter_config(vocabulary: int, end: int, pad: int) -> Qwen2Config:
-    """The starter's shape: every matrix row a multiple of 256, so that each format quantises it whole."""
+    Every matrix row is a multiple of 32, so that Q8_0 quantises it whole; of 256 at the usual width.
+    """
+    heads = width // HEAD
     return Qwen2Config(
         vocab_size=vocabulary,
-        hidden_size=256,
-        intermediate_size=768,
+        hidden_size=width,
+        intermediate_size=round(width * 8 / 3 / 256) * 256,
         num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -131,6 +84,17 @@ def optimisers(model: Qwen2ForCausalLM, schedule: Schedule) -> list[torch.optim.
     ]
 
 
+def drop_out(model: Qwen2ForCausalLM, share: float) -> None:
+    """Leaves out a `share` of what attention and feed-forward write to the residual stream, while training."""
+
+    def thinned(module: torch.nn.Module, _: object, written: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(written, share, module.training)
+
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(thinned)
+        layer.mlp.down_proj.register_forward_hook(thinned)
+
+
 MakeShard = Callable[[int, Shape, Mix], Rows]
 """Number, shape and mix to rows."""
 
@@ -141,8 +105,14 @@ class Trainer:
     Compiling takes half a minute and makes each step a third faster.
     """
 
+    standing: tuple[str, ...] = ("step", "seconds")
+    """What of the run's state is kept beside model and optimisers."""
+
     def __init__(self, model: Qwen2ForCausalLM, schedule: Schedule, folder: Path, *, compiled: bool = True) -> None:
         self.model, self.schedule, self.folder = model, schedule, folder
+        self.device = model.device
+        if schedule.dropout:
+            drop_out(model, schedule.dropout)
         self.optimisers = optimisers(model, schedule)
         self.step = 0
         self.seconds = 0.0
@@ -162,18 +132,19 @@ class Trainer:
         return self.folder / "checkpoint.pt"
 
     def _load(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        self.step, self.seconds = state["step"], state["seconds"]
+        for name in self.standing:
+            setattr(self, name, state[name])
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one, then takes its place: a kill leaves one whole file."""
         partial = self.checkpoint.with_suffix(".partial")
         optimiser_states = [o.state_dict() for o in self.optimisers]
-        state = {"model": self.model.state_dict(), "optimisers": optimiser_states, "step": self.step}
-        torch.save({**state, "seconds": self.seconds}, partial)
+        state = {"model": self.model.state_dict(), "optimisers": optimiser_states}
+        torch.save(state | {name: getattr(self, name) for name in self.standing}, partial)
         partial.replace(self.checkpoint)
 
     def run(self, shard: MakeShard, check: Callable[[], dict[str, float]], say: Callable[[str], None]) -> None:
@@ -188,11 +159,14 @@ class Trainer:
                 metrics = {"step": self.step, "loss": round(loss, 4), "seconds": round(self.seconds)}
                 if self.step % schedule.check_every == 0 or self.step == schedule.steps:
                     metrics |= check()
-                with (self.folder / "metrics.jsonl").open("a") as log:
-                    log.write(json.dumps(metrics) + "\n")
-                say(json.dumps(metrics))
+                self._note(metrics, say)
             if self.step % schedule.save_every == 0 or self.step == schedule.steps:
                 self.save()
+
+    def _note(self, metrics: dict[str, float], say: Callable[[str], None]) -> None:
+        with (self.folder / "metrics.jsonl").open("a") as log:
+            log.write(json.dumps(metrics) + "\n")
+        say(json.dumps(metrics))
 
     def _batches(self, shard: MakeShard) -> Iterator[Rows]:
         schedule = self.schedule
@@ -206,20 +180,25 @@ class Trainer:
             yield rows[within * a_step : (within + 1) * a_step]
 
     def _train_on(self, rows: Rows) -> float:
+        """One step. The loss on completions."""
+        return self._learn(rows, self.schedule.factor(self.step)).item()
+
+    def _learn(self, rows: Rows, factor: float) -> torch.Tensor:
+        """One step, with the rates of the schedule times `factor`. The loss on completions, where it was computed."""
         schedule = self.schedule
         self.model.train()
         for optimiser, rate in zip(self.optimisers, (schedule.muon_rate, schedule.adam_rate), strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate * schedule.factor(self.step)
+                group["lr"] = rate * factor
         index, labels, weights = self._predicted(rows)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             loss, on_completions = self._loss(rows.tokens, rows.positions, rows.mask(), index, labels, weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return on_completions.item()
+        return on_completions.detach()
 
     def _predicted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The places, in the flattened rows, that are predicted from, what follows each, and the weights of the losses.
@@ -264,13 +243,16 @@ class Trainer:
         return hidden
 
     def _some_prompt_tokens(self, rows: Rows) -> torch.Tensor:
-        """(rows, length) bool: a tenth, at random but the same for the same step, of the places inside prompts."""
-        generator = torch.Generator().manual_seed(self.step)
-        chosen = torch.rand(rows.tokens.shape, generator=generator) < 0.1
+        """(rows, length) bool: a tenth, at random, of the places inside prompts."""
+        chosen = self._chances(rows) < 0.1
         same = (rows.documents == rows.documents.roll(-1, 1)) & (rows.branches == rows.branches.roll(-1, 1))
         inside = (rows.documents >= 0) & same & (rows.labels == IGNORED)
         inside[:, -1] = False
         return chosen & inside
+
+    def _chances(self, rows: Rows) -> torch.Tensor:
+        """(rows, length) from 0 to 1, the same for the same step."""
+        return torch.rand(rows.tokens.shape, generator=torch.Generator().manual_seed(self.step))
 
     @torch.no_grad()
     def exact(self, rows: Rows) -> list[list[bool]]:
@@ -282,11 +264,12 @@ class Trainer:
         batch = self.schedule.tokens_a_step // rows.tokens.shape[1]
         found: list[list[bool]] = []
         for at in range(0, len(rows.tokens), batch):
-            part = rows[at : at + batch]
-            with torch.autocast("cpu", torch.bfloat16):
+            part = rows[at : at + batch].to(self.device)
+            with torch.autocast(self.device.type, torch.bfloat16):
                 asked = part.labels != IGNORED
                 hidden = self._forward(part.tokens, part.positions, part.mask())
-                guesses = self.model.lm_head(hidden[asked]).argmax(-1)
+                guesses = self.model.lm_head(hidden[asked]).argmax(-1).cpu()
+            part, asked = rows[at : at + batch], asked.cpu()
             right = torch.ones_like(part.tokens, dtype=torch.bool)
             right[asked] = guesses == part.labels[asked]
             for r in range(len(part.tokens)):
