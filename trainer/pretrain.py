@@ -17,6 +17,7 @@ from trainer.batches import IGNORED, Mix, Rows, Shape
 from trainer.copying import lay_out_copying
 from trainer.muon import Muon
 from trainer.schedule import Schedule
+from trainer.stopping import asked_to_stop
 
 EMBEDDING_SCALE = 1.0
 """Large beside what the first steps of Muon add to the residual stream: at the usual 0.02 they bury the tokens."""
@@ -148,20 +149,30 @@ class Trainer:
         partial.replace(self.checkpoint)
 
     def run(self, shard: MakeShard, check: Callable[[], dict[str, float]], say: Callable[[str], None]) -> None:
-        """Trains to the end of the schedule. `check()` gives what is measured on held-out examples."""
+        """Trains to the end of the schedule. `check()` gives what is measured on held-out examples.
+
+        Asked to stop, it saves and raises KeyboardInterrupt.
+        """
+        with asked_to_stop() as asked:
+            for rows in self._batches(shard):
+                if asked():
+                    self.save()
+                    raise KeyboardInterrupt
+                self._step(rows, check, say)
+
+    def _step(self, rows: Rows, check: Callable[[], dict[str, float]], say: Callable[[str], None]) -> None:
         schedule = self.schedule
-        for rows in self._batches(shard):
-            began = time.perf_counter()
-            loss = self._train_on(rows)
-            self.seconds += time.perf_counter() - began
-            self.step += 1
-            if self.step % 50 == 0:
-                metrics = {"step": self.step, "loss": round(loss, 4), "seconds": round(self.seconds)}
-                if self.step % schedule.check_every == 0 or self.step == schedule.steps:
-                    metrics |= check()
-                self._note(metrics, say)
-            if self.step % schedule.save_every == 0 or self.step == schedule.steps:
-                self.save()
+        began = time.perf_counter()
+        loss = self._train_on(rows)
+        self.seconds += time.perf_counter() - began
+        self.step += 1
+        if self.step % 50 == 0:
+            metrics = {"step": self.step, "loss": round(loss, 4), "seconds": round(self.seconds)}
+            if self.step % schedule.check_every == 0 or self.step == schedule.steps:
+                metrics |= check()
+            self._note(metrics, say)
+        if self.step % schedule.save_every == 0 or self.step == schedule.steps:
+            self.save()
 
     def _note(self, metrics: dict[str, float], say: Callable[[str], None]) -> None:
         with (self.folder / "metrics.jsonl").open("a") as log:

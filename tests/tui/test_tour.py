@@ -13,6 +13,7 @@ from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.memory_table import MemoryTable
+from assistant.tui.widgets.status import StatusLine
 from assistant.tui.widgets.tour_box import TourBox
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
@@ -179,9 +180,11 @@ async def test_a_message_sent_from_the_tour_ends_it_and_is_answered_in_ones_own_
     engine = nodding()
     async with app_with(tmp_path, engine).run_test(size=(80, 24)) as pilot:
         await to_step(pilot, 2)
+        of_sample = pilot.app.screen.query_one(StatusLine)
         await pilot.press(*"Hi", "enter")
         await until(pilot, lambda: own_chat(pilot))
         await sees(pilot, "I see.")
+        assert not of_sample.state.answering
         assert pilot.app.screen.query_one(Composer).text == ""
     assert "Lena" not in "".join(message.text for call in engine.script.calls for message in call.prompt)
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
