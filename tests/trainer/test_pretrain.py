@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +73,19 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_pa
     assert resumed.step == 6
     for name, weights in whole.model.state_dict().items():
         assert torch.equal(weights, resumed.model.state_dict()[name]), name
+
+
+def test_a_run_that_is_asked_to_stop_saves_the_step_it_has_come_to(tmp_path: Path, encoder: Encoder) -> None:
+    trainer = trainer_in(tmp_path, encoder, replace(SCHEDULE, save_every=100))
+
+    def make(number: int, shape: Shape, mix: Mix) -> Rows:
+        if number == 1:  # Before the third step.
+            os.kill(os.getpid(), signal.SIGTERM)
+        return shard(encoder, WORDINGS, 0, number, shape, mix)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(make, dict, lambda _: None)
+    assert trainer_in(tmp_path, encoder).step == trainer.step == 2
 
 
 def test_rates_rise_hold_and_fall_and_rows_become_long_at_the_end() -> None:
