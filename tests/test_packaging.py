@@ -126,6 +126,7 @@ def test_the_app_alone_requires_nothing_that_training_needs(installed: Path) -> 
         "httpx2",
         "jinja2",
         "llama-cpp-python",
+        "markdown-it-py",
         "numpy",
         "platformdirs",
         "python-dateutil",

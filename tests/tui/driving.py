@@ -17,7 +17,7 @@ from assistant.tui.at_hand import ChatEngine
 from assistant.tui.widgets.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 class ScriptedEngine(FakeEmbedder):

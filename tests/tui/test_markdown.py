@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.widgets import Markdown
 
 from assistant.memory.bank import MemoryBank
 from assistant.tui.widgets.messages import Answer
@@ -44,7 +43,7 @@ async def test_a_plain_answer_is_drawn_without_a_widget_of_its_own(tmp_path: Pat
         await say(pilot, "How much is it?")
         await sees(pilot, "It is 5 * 3 and 2_000, [so] they say.")
         await until(pilot, lambda: pilot.app.screen.query_one(Answer).message is not None)
-        assert not pilot.app.screen.query(Markdown)
+        assert not pilot.app.screen.query_one(Answer).children
 
 
 async def test_a_link_is_opened_only_after_it_was_shown_where_it_leads(
@@ -55,10 +54,9 @@ async def test_a_link_is_opened_only_after_it_was_shown_where_it_leads(
     monkeypatch.setattr(app, "open_url", opened.append)
     async with app.run_test(size=(80, 24)) as pilot:
         await say(pilot, "Where is it written?")
-        await sees(pilot, "See the manual.")
-        await until(pilot, lambda: bool(pilot.app.screen.query(Markdown)))
-        await pilot.click("MarkdownParagraph", offset=(6, 0))
-        await sees(pilot, "https://example.org/a?b=c")
+        await sees(pilot, "See the manual (https://example.org/a?b=c).")
+        await pilot.click(Answer, offset=(8, 0))
+        await sees(pilot, "│  https://example.org/a?b=c  ")
         assert opened == []
         await pilot.press("y")
         await until(pilot, lambda: opened == ["https://example.org/a?b=c"])

@@ -172,7 +172,7 @@ async def test_the_parts_and_the_keys_below_can_be_clicked(paths: Paths) -> None
         await sees(pilot, "▸ Your conversations   r Runs")
         await pilot.click("TrainingParts", offset=(28, 0))
         await sees(pilot, "▸ Runs")
-        await pilot.click("Footer", offset=(2, 0))
+        await pilot.click("KeyLine", offset=(2, 0))
         await sees(pilot, "New run")
 
 

@@ -5,13 +5,12 @@ Promises that what is typed is answered by the newest search alone.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
-
-from textual.css.query import NoMatches
 
 from assistant.memory import times
 from assistant.tui.screens.asking import AskLine, Choose
-from assistant.tui.widgets.conversations import SHOWN, Conversations
+from assistant.tui.widgets.conversations import Conversations
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen
@@ -27,23 +26,18 @@ class ConversationActs:
     def __init__(self, screen: ChatScreen) -> None:
         self._screen = screen
         self._backstage = screen.backstage
-
-    @property
-    def panel(self) -> Conversations | None:
+        self.panel: Conversations | None = None
         """The list, if it was ever asked for."""
-        try:
-            return self._screen.query_one(Conversations)
-        except NoMatches:
-            return None
 
     async def open_panel(self, query: str = "") -> None:
         """Brings the list to the front."""
-        panel = self.panel
-        if panel is None:
-            panel = Conversations()
-            await self._screen.query_one("#body").mount(panel, before=0)
+        from assistant.tui.widgets.conversations import Conversations
+
+        if self.panel is None:
+            self.panel = Conversations(self)
+            await self._screen.query_one("#body").mount(self.panel, before=0)
         self._screen.add_class("-panel")
-        panel.begin(query)
+        self.panel.begin(query)
 
     def close_panel(self) -> None:
         """Puts the list away."""
@@ -62,6 +56,14 @@ class ConversationActs:
         """Whether what is typed is meant for the list."""
         return self.panel is not None and self.panel.has_focus_within
 
+    def asked(self, query: str) -> None:
+        """The user looks for something; "" asks for all."""
+        self._screen.do(partial(self.look, query), group="look")
+
+    def acted(self, act: str, conversation_id: int) -> None:
+        """`act` ("rename", "remove", "exclude") is to be done with a conversation."""
+        self._screen.do(partial(self.act, act, conversation_id))
+
     async def look(self, query: str) -> None:
         """Lists what `query` finds, or all."""
         panel, today = self.panel, times.now().date()
@@ -71,7 +73,7 @@ class ConversationActs:
             found = await self._backstage.bank(lambda bank: bank.find_in_conversations(query, FOUND))
             panel.show_found(found, today)
         else:
-            recent = await self._backstage.bank(lambda bank: bank.recent_conversations(SHOWN))
+            recent = await self._backstage.bank(lambda bank: bank.recent_conversations(panel.shown))
             panel.show(recent, self._screen.session.conversation_id, today)
 
     def choose(self, conversation_id: int, message_id: int | None) -> None:
@@ -87,6 +89,7 @@ class ConversationActs:
 
     async def act(self, act: str, conversation_id: int) -> None:
         """Renames, removes, or leaves out of what is learned from."""
+
         conversation = await self._backstage.bank(lambda bank: bank.conversation(conversation_id))
         match act:
             case "rename":
@@ -106,6 +109,7 @@ class ConversationActs:
     async def _remove(self, conversation_id: int, title: str) -> None:
         if not self._screen.is_free():
             return
+
         text = f"“{title}” is wiped from the disk with all its messages. This cannot be undone."
         options = [(0, "Remove the conversation; keep what was remembered of it"), (1, "Remove both")]
         chosen = await self._screen.app.push_screen_wait(

@@ -12,7 +12,6 @@ from textual.content import Content
 
 from assistant.errors import InputError
 from assistant.memory.records import Memory, Operation
-from assistant.tui.screens.asking import AskText, Choose
 from assistant.tui.shown import content
 from assistant.tui.widgets import receipt as receipts
 from assistant.tui.widgets import used as useds
@@ -87,6 +86,7 @@ class MemoryActs:
 
     async def forget(self, text: str) -> None:
         """Has what says `text` forgotten, once the user has chosen which of those that do."""
+        from assistant.tui.screens.asking import Choose
 
         def find(bank: MemoryBank) -> list[Memory]:
             if text:
@@ -108,6 +108,8 @@ class MemoryActs:
             self._changed(f"Forgotten; it does not come back from what was said before. {TAKE_BACK}.")
 
     async def _edit(self, memory_id: int, line: Receipt | None = None) -> None:
+        from assistant.tui.screens.asking import AskText
+
         now = await self._backstage.bank(lambda bank: bank.memory(memory_id).text)
         changed = await self._screen.app.push_screen_wait(AskText("Edit this memory", value=now))
         if changed is None or changed == now:

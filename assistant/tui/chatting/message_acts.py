@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from assistant.memory.records import Message
 from assistant.tui.copying import copy
-from assistant.tui.screens.asking import Confirm
 from assistant.tui.widgets.messages import Answer, Said, UserMessage, code_blocks
 from assistant.tui.widgets.status import Key
 
@@ -63,6 +62,8 @@ class MessageActs:
 
     async def follow_link(self, address: str) -> None:
         """Opens a link in the browser, once the user has seen where it leads."""
+        from assistant.tui.screens.asking import Confirm
+
         if not address.startswith(("http://", "https://", "mailto:")):
             self._screen.say(f"Not opened: {address}")
             return

@@ -8,7 +8,7 @@ and that after `finish` the blocks are those of the whole text, however it was c
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from textual.content import Content
 
@@ -26,6 +26,7 @@ _UNCLEAR = re.compile(r"[`~\[]|(?<!\s)\*|\*(?!\s)|(?<!\w)_|_(?!\w)")
 """What may yet be the beginning of something."""
 _SURELY_BEGUN = re.compile(r" {0,3}[^\W\d_]| {0,3}\S.{40}")
 """The beginning of a line that is a paragraph's, and will stay so."""
+_LISTS = ("bullet_list_open", "ordered_list_open")
 _ITEM = re.compile(r"\s*(?:(?P<bullet>[-+*])|\d{1,9}(?P<ordered>[.)]))")
 
 
@@ -37,7 +38,7 @@ class _Open:
     stub: str
     start: int
     """Where it began in the text."""
-    content: Content = Content()
+    content: Content = field(default_factory=Content)
     """What is known of code or of a paragraph."""
     rows: tuple[Cells, ...] = ()
     """The rows that are known of a table."""
@@ -58,7 +59,7 @@ class Growing:
         self._open: _Open | None = None
         self._environment: Environment = {}
         self._known: dict[str, Content] = {}
-        self._may_cut = True
+        self._may_open = True
 
     @property
     def blocks(self) -> list[Block]:
@@ -101,7 +102,7 @@ class Growing:
 
     def _read_anew(self, start: int) -> None:
         """Forgets what is known of the block at hand, which is not what it seemed to be."""
-        self._at, self._open, self._may_cut = start, None, False
+        self._at, self._open, self._may_open = start, None, False
 
     def _build(self, groups: list[Group], environment: Environment) -> list[Block]:
         known, self._known = self._known, {}
@@ -113,7 +114,7 @@ class Growing:
             self._known[source] = content
             return content
 
-        number = self._open.number if self._open is not None else None
+        number = self._open.number if self._open is not None and self._open.type in _LISTS else None
         follows = bool(self._settled)
         blocks = Building(self._source, environment, style, follows=follows, number=number).build(groups)
         return self._continued(blocks)
@@ -124,10 +125,11 @@ class Growing:
             return blocks
         first, *others = blocks
         match self._open.type:
-            case "bullet_list_open" | "ordered_list_open":
+            case known if known in _LISTS:
                 return others
             case "fence":
-                first = replace(first, content=joined(self._open.content, first.content))
+                code = Content(first.content.plain.removeprefix("x\n"), strip_control_codes=False)
+                first = replace(first, content=joined(self._open.content, code))
             case "table_open":
                 first = replace(first, rows=(*self._open.rows, *first.rows))
             case _:
@@ -159,6 +161,8 @@ class Growing:
         group = groups[0]
         if _is_over(group, complete):
             return self._settle_groups(groups, lines)
+        if not self._may_open:
+            return False
         match group.type:
             case "bullet_list_open" | "ordered_list_open":
                 return self._settle_items(group, lines, complete)
@@ -175,7 +179,7 @@ class Growing:
             self._read_anew(self._open.start)
             return True
         self._put_away(groups, self._after(lines, groups[-1].end))
-        self._open, self._may_cut = None, True
+        self._open, self._may_open = None, True
         return True
 
     def _put_away(self, groups: list[Group], end: int) -> None:
@@ -199,20 +203,23 @@ class Growing:
         self._put_away([part], self._after(lines, starts[last]))
         mark = _ITEM.match(lines[starts[last]])
         assert mark is not None, "an item begins with its mark"
-        stub = f"{mark['bullet'] or '1' + mark['ordered']} x\n" + ("\n" if not lines[starts[last] - 1].strip() else "")
+        # As far in as an item may be, so that none of its siblings is taken for a part of it.
+        stub = f"   {mark['bullet'] or '1' + mark['ordered']} x\n" + "\n" * (not lines[starts[last] - 1].strip())
         self._open = _Open(group.type, stub, start, number=number + last - 1)
         return True
 
     def _settle_code(self, group: Group, lines: list[str], complete: int) -> bool:
-        known = complete - group.start - 2  # One line stays, so that there is code behind the stub.
+        first = group.start + (1 if self._open is None else 2)
+        known = complete - first - 1  # One line stays, so that there is code behind the stub.
         if known < 1 or is_closed(group.tokens[0]):
             return False
-        code = group.tokens[0].content.split("\n")[:known]
+        code = group.tokens[0].content.split("\n")[first - group.start - 1 :][:known]
         before = self._open.content.plain if self._open is not None else ""
         start = self._start_of(group)
         self._at = self._after(lines, complete - 1)
         content = Content(before + "".join(f"{line}\n" for line in code), strip_control_codes=False)
-        self._open = _Open(group.type, lines[group.start] + "\n", start, content)
+        # A line of code between, or the opening line may be taken for the header of a table.
+        self._open = _Open(group.type, f"{lines[group.start]}\nx\n", start, content)
         return True
 
     def _settle_rows(self, group: Group, lines: list[str], complete: int) -> bool:
@@ -228,7 +235,7 @@ class Growing:
 
     def _settle_words(self) -> bool:
         source = self._source
-        if len(source) < LONG or not self._may_cut or source.lstrip().startswith("["):
+        if len(source) < LONG or source.lstrip().startswith("["):
             return False
         end = len(source) - KEPT_BACK
         cut = max(source.rfind(" ", 0, end), source.rfind("\n", 0, end))

@@ -128,7 +128,9 @@ class _Writing:
             return
         start, self._length = self._length, self._length + len(text)
         self.text.append(text)
-        styles = " ".join([*((LINK,) if self._address else ()), *dict.fromkeys(self._styles), *((style,) if style else ())])
+        styles = " ".join(
+            [*((LINK,) if self._address else ()), *dict.fromkeys(self._styles), *((style,) if style else ())]
+        )
         if styles:
             self.spans.append(Span(start, self._length, styles))
         if self._address:

@@ -158,7 +158,7 @@ class Building:
     def _open_list(self, token: Token) -> None:
         number = int(token.attrs.get("start", 1))
         if self._number is not None and not self._around:
-            number = self._number
+            number, self._number = self._number, None
         self._around.append(_Around(is_list=True, ordered=token.type == "ordered_list_open", number=number))
 
     def _item(self, line: int) -> _Around:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from textual.content import Content
 
-_ODD = re.compile("[^ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u257f\n]")
+_ODD = re.compile(
+    "[^ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f"
+    "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u257f\n]"
+)
 """Characters that may be other than one cell wide, alone or beside others."""
 _JOINERS = "\u0300-\u036f\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff"
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
@@ -41,8 +45,10 @@ def wrap(text: str, width: int, start: int = 0) -> Iterator[Row]:
     while True:
         end = text.find("\n", start)
         stop = end if end >= 0 else len(text)
-        yield from _wrap_odd(text, start, stop, width) if _ODD.search(text, start, stop) else _wrap_even(
-            text, start, stop, width
+        yield from (
+            _wrap_odd(text, start, stop, width)
+            if _ODD.search(text, start, stop)
+            else _wrap_even(text, start, stop, width)
         )
         if end < 0:
             return
@@ -79,9 +85,9 @@ def _wrap_odd(text: str, start: int, stop: int, width: int) -> Iterator[Row]:
             yield Row(start, end)
             start, used, is_fresh = part.start(), 0, False
         if size > width:
-            *full, (start, used) = _cut(part[0], part.start(), width)
-            for (row_start, _), (row_end, _) in zip(full, [*full[1:], (start, used)], strict=True):
-                yield Row(row_start, row_end)
+            cuts = list(_cut(part[0], part.start(), width))
+            yield from (Row(at, until) for (at, _), (until, _) in pairwise(cuts))
+            start, used = cuts[-1]
         else:
             used += size
         end, is_fresh = part.end(), False

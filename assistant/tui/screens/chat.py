@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 from textual.worker import Worker
 
 from assistant.errors import InputError, RecollectError
@@ -35,7 +35,6 @@ from assistant.tui.session import WINDOW, Session
 from assistant.tui.shown import content
 from assistant.tui.widgets.action_line import ActionLine
 from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.conversations import Conversations
 from assistant.tui.widgets.messages import Answer, Said
 from assistant.tui.widgets.mode_tabs import ModeTabs
 from assistant.tui.widgets.receipt import Receipt, describe, describe_undone
@@ -197,7 +196,7 @@ class ChatScreen(Screen[None]):
             self.say(f"There is no /{asked}. /help shows all; // begins a message with a slash.")
         elif asked is not None:
             self.composer.begin_anew()
-            self._do(partial(self._slash_acts.run, asked))
+            self.do(partial(self._slash_acts.run, asked))
         elif self.is_free():
             self._set_answering(True)
             self.session.send(slash.as_message(event.text), self.composing.sent())
@@ -226,9 +225,9 @@ class ChatScreen(Screen[None]):
     async def _press(self, event: ActionLine.Pressed) -> None:
         match event.line:
             case Receipt() as receipt:
-                self._do(partial(self.memory_acts.act_on_receipt, receipt, event.action))
+                self.do(partial(self.memory_acts.act_on_receipt, receipt, event.action))
             case UsedMemory() as used:
-                self._do(partial(self.memory_acts.act_on_used, used, event.action))
+                self.do(partial(self.memory_acts.act_on_used, used, event.action))
             case EarlierLine():
                 self.action_earlier()
             case LaterLine():
@@ -242,26 +241,8 @@ class ChatScreen(Screen[None]):
     def _choose(self, event: Said.Chosen) -> None:
         self.status.show_keys(self.message_acts.keys(event.said))
 
-    @on(Markdown.LinkClicked)
-    def _follow_link(self, event: Markdown.LinkClicked) -> None:
-        event.stop()
-        self._do(partial(self.message_acts.follow_link, event.href))
-
-    @on(Conversations.Asked)
-    def _list_conversations(self, event: Conversations.Asked) -> None:
-        self._do(partial(self.conversation_acts.look, event.query_text), group="look")
-
-    @on(Conversations.Chosen)
-    def _choose_conversation(self, event: Conversations.Chosen) -> None:
-        self.conversation_acts.choose(event.conversation_id, event.message_id)
-
-    @on(Conversations.Acted)
-    def _act_on_conversation(self, event: Conversations.Acted) -> None:
-        self._do(partial(self.conversation_acts.act, event.act, event.conversation_id))
-
-    @on(Conversations.Left)
-    def _close_conversations(self) -> None:
-        self.conversation_acts.close_panel()
+    def action_follow_link(self, address: str) -> None:
+        self.do(partial(self.message_acts.follow_link, address))
 
     @on(Transcript.Reached)
     def _reached(self, event: Transcript.Reached) -> None:
@@ -286,12 +267,12 @@ class ChatScreen(Screen[None]):
         for command in (slash.Command.WHY, slash.Command.EXPORT, slash.Command.FORGET):
             asked = slash.Slash(command, "")
             does = slash.WHAT[command][1]
-            yield SystemCommand(f"/{command}", does[0].upper() + does[1:], lambda asked=asked: self._do_slash(asked))
+            yield SystemCommand(f"/{command}", does[0].upper() + does[1:], lambda asked=asked: self._run_slash(asked))
 
-    def _do_slash(self, asked: slash.Slash) -> None:
-        self._do(partial(self._slash_acts.run, asked))
+    def _run_slash(self, asked: slash.Slash) -> None:
+        self.do(partial(self._slash_acts.run, asked))
 
-    def _do(self, work: Callable[[], Awaitable[None]], *, group: str = "acts") -> None:
+    def do(self, work: Callable[[], Awaitable[None]], *, group: str = "acts") -> None:
         """Does what may ask or wait, away from the messages; what fails is told."""
 
         async def told() -> None:
@@ -304,7 +285,7 @@ class ChatScreen(Screen[None]):
 
     def action_act_on(self, act: str) -> None:
         if isinstance(self.focused, Said):
-            self._do(partial(self.message_acts.act, act, self.focused))
+            self.do(partial(self.message_acts.act, act, self.focused))
 
     def action_go(self, step: int) -> None:
         """To the message before or after the one at hand; after the last one is the box."""
@@ -334,7 +315,7 @@ class ChatScreen(Screen[None]):
             self.session.begin_conversation()
 
     def action_temporary(self) -> None:
-        self._do_slash(slash.Slash(slash.Command.TEMP, ""))
+        self._run_slash(slash.Slash(slash.Command.TEMP, ""))
 
     def action_pause(self) -> None:
         self.session.pause(not self.status.state.paused)
@@ -343,7 +324,7 @@ class ChatScreen(Screen[None]):
         if self.conversation_acts.is_open:
             self.conversation_acts.close_panel()
         else:
-            self._do(self.conversation_acts.open_panel)
+            self.do(self.conversation_acts.open_panel)
 
     def action_undo(self) -> None:
         self.session.undo()
@@ -474,7 +455,7 @@ class ChatScreen(Screen[None]):
         said = describe(undo) if event.is_redo else describe_undone(undo.text_before, undo.text)
         self.say(said.plain)
         self.transcript.follow_undo(event.operation_id, undo)
-        self._do(partial(self.memory_acts.follow_operation, undo))
+        self.do(partial(self.memory_acts.follow_operation, undo))
         self.tell_memory_changed()
 
     @on(events.Accepted)

@@ -1,13 +1,13 @@
 """All conversations, newest first, and a line to look through them with: titles, and every message.
 
-Knows nothing of the bank: it shows what it is given and says what was chosen.
+Knows nothing of the bank: it shows what it is given and hands on what was chosen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,19 +15,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
-from textual.message import Message as Event
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from assistant.memory.records import ConversationSummary, Found
 from assistant.tui.shown import content
 
-SHOWN = 200
-"""Conversations that are listed; older ones are found by looking for them."""
+if TYPE_CHECKING:
+    from assistant.tui.chatting.conversation_acts import ConversationActs
 
 
 class Conversations(Vertical):
-    """The list; it is hidden until it is asked for."""
+    """The list, of at most `shown` conversations; older ones are found by looking for them."""
+
+    shown = 200
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close"),
@@ -37,31 +38,10 @@ class Conversations(Vertical):
         Binding("ctrl+x", "act('exclude')", "Learn from it or not", priority=True),
     ]
 
-    class Asked(Event):
-        """The user looks for something; "" asks for all."""
-
-        def __init__(self, query: str) -> None:
-            super().__init__()
-            self.query_text = query
-
-    class Chosen(Event):
-        """A conversation was chosen, or, if `message_id` is set, a message in it."""
-
-        def __init__(self, conversation_id: int, message_id: int | None) -> None:
-            super().__init__()
-            self.conversation_id = conversation_id
-            self.message_id = message_id
-
-    class Acted(Event):
-        """`act` ("rename", "remove", "exclude") is to be done with a conversation."""
-
-        def __init__(self, act: str, conversation_id: int) -> None:
-            super().__init__()
-            self.act = act
-            self.conversation_id = conversation_id
-
-    class Left(Event):
-        """The list is to be closed."""
+    def __init__(self, acts: ConversationActs) -> None:
+        super().__init__()
+        self._acts = acts
+        self._chosen: list[tuple[int, int | None]] = []
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="Find in all conversations", compact=True)
@@ -71,16 +51,13 @@ class Conversations(Vertical):
             id="panel-keys",
         )
 
-    def on_mount(self) -> None:
-        self._chosen: list[tuple[int, int | None]] = []
-
     def begin(self, query: str = "") -> None:
         """Comes to the front and asks for what is to be listed."""
         self.display = True
         line = self.query_one(Input)
         line.value = query
         line.focus()
-        self.post_message(self.Asked(query))
+        self._acts.asked(query)
 
     def show(self, conversations: Sequence[ConversationSummary], here: int | None, today: date) -> None:
         """Lists conversations; `here` is the one at hand."""
@@ -104,7 +81,7 @@ class Conversations(Vertical):
     @on(Input.Changed)
     def _look(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Asked(event.value.strip()))
+        self._acts.asked(event.value.strip())
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
@@ -115,7 +92,7 @@ class Conversations(Vertical):
     def _select(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option_index < len(self._chosen):
-            self.post_message(self.Chosen(*self._chosen[event.option_index]))
+            self._acts.choose(*self._chosen[event.option_index])
 
     def on_key(self, event: Key) -> None:
         """Up and down move through the list while one types."""
@@ -134,10 +111,10 @@ class Conversations(Vertical):
     def action_act(self, act: str) -> None:
         highlighted = self.query_one(OptionList).highlighted
         if highlighted is not None and highlighted < len(self._chosen):
-            self.post_message(self.Acted(act, self._chosen[highlighted][0]))
+            self._acts.acted(act, self._chosen[highlighted][0])
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self._acts.close_panel()
 
 
 def _summary(one: ConversationSummary, is_here: bool, today: date) -> Content:

@@ -6,6 +6,8 @@ of the focus. Knows nothing of what the keys do: it reads the bindings of the sc
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
@@ -28,8 +30,13 @@ class KeyLine(Static):
         shown: dict[str, Content] = {}
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled and binding.action not in shown:
-                key = self.app.get_key_display(binding)
+                key = _written(self.app.get_key_display(binding))
                 click = Style.from_meta({"@click": f"app.simulate_key({binding.key!r})"})
-                label = Content.assemble((key, "bold"), f" {binding.description}")
+                label = Content.assemble((key, "bold"), (f" {binding.description}", "dim"))
                 shown[binding.action] = label.stylize(click)
         self.update(Content("  ").join(shown.values()))
+
+
+def _written(key: str) -> str:
+    """A key as the keyboard has it: F1, not f1."""
+    return key.upper() if re.fullmatch(r"f\d+", key) else key

@@ -1,30 +1,35 @@
 """What was said: a message of the user, and an answer as it grows, as plain text or as Markdown.
 
-Promises that an answer that needs no Markdown costs one widget, and that each can be gone to, so that keys act on it.
+Promises that an answer costs one widget, and each piece of it only what it changes; and that each message can be gone
+to, so that keys act on it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message as Event
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions
 from textual.widget import Widget
-from textual.widgets import Markdown, Static
 
 from assistant.memory.records import Message, MessageState
 from assistant.tui.chosen import chosen
+from assistant.tui.markdown.blocks import Block, Kind
+from assistant.tui.markdown.growing import Growing
+from assistant.tui.markdown.highlighting import coloured
+from assistant.tui.markdown.parsing import as_it_stands, parse
+from assistant.tui.markdown.visual import BlocksVisual
 from assistant.tui.shown import content, plain
 
-CURSOR = "▍"
-PLAIN_AT_MOST = 4000
-"""Characters up to which a growing text without Markdown is laid out whole at each frame."""
-_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*+] |\d+[.)] |> |```|~~~|\|.*\|)|\*\*|__|`|\]\(|\[\^|\n\n.*\n\n", re.MULTILINE)
-"""What plain words do not have; paragraphs are laid out one by one as well."""
 ACTS = (
     ("copy", "c"),
     ("code", "b"),
@@ -102,7 +107,7 @@ class UserMessage(Said):
 
 
 class Answer(Said):
-    """An answer: waited for, growing, or whole. It draws plain words itself, and has Markdown drawn by a child."""
+    """An answer: waited for, growing, or whole; one widget, whatever is in it."""
 
     def __init__(self, turn_id: int, message: Message | None = None, place: tuple[int, int] | None = None) -> None:
         super().__init__(turn_id)
@@ -110,21 +115,34 @@ class Answer(Said):
         self._text = plain(message.text) if message is not None else ""
         self._waits = ""
         self._end = self._end_of(message) if message is not None else ""
-        self._markdown: Markdown | None = None
+        self._growing: Growing | None = None
+        self._whole: list[Block] | None = None
+        self._visual = BlocksVisual()
+        self._is_shown = False
+        self._is_colouring = False
 
-    def compose(self) -> ComposeResult:
-        if self._needs_markdown:
-            self._markdown = Markdown(self._text, open_links=False)
-            yield self._markdown
-            yield Static(Content.styled(self._end, "dim italic"), classes="end")
+    def render(self) -> BlocksVisual:
+        if not self._is_shown:
+            self._show()
+        return self._visual
 
-    def render(self) -> Content:
-        if not self._text and not self._end:
-            return Content.styled(self._waits, "dim")
-        if self.message is None and not self._end:
-            return Content.assemble(self._text, (CURSOR, "dim"))
-        separator = "\n" if self._text and self._end else ""
-        return Content.assemble(self._text, separator, (self._end, "dim italic"))
+    def render_line(self, y: int) -> Strip:
+        """One row; Textual asks for those that are seen, and would else make all of them each time."""
+        selection = self.text_selection
+        style = Style.from_styles(self.screen.get_component_styles("screen--selection")) if selection else None
+        options = RenderOptions(self._get_style, {}, selection, style)
+        strip = self._visual.strip(y, self.size.width, self.visual_style, options)
+        if self._visual.uncoloured and not self._is_colouring:
+            self._is_colouring = True
+            self.run_worker(self._colour())
+        return strip
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return self._visual.copied(selection, self.size.width), "\n"
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._visual.forget_strips()
 
     @property
     def has_text(self) -> bool:
@@ -137,45 +155,77 @@ class Answer(Said):
     def wait(self, what: str) -> None:
         """Says what is being waited for, until there is text."""
         self._waits = what
-        self.refresh(layout=True)
+        self._draw()
 
     async def grow(self, text: str) -> None:
         """Adds a piece of the answer."""
         piece = plain(text)
         self._text += piece
-        if self._markdown is not None:
-            await self._markdown.append(piece)
-        else:
-            await self._draw()
+        if self._growing is None and chosen(self).markdown:
+            self._growing = Growing()
+        if self._growing is not None:
+            self._growing.add(piece)
+        self._draw()
 
     async def finish(self, message: Message, place: tuple[int, int] | None = None, note: str = "") -> None:
         """Shows the answer as it is saved, with a `note` if there is something to say about it."""
         self.message, self.place = message, place
-        said, self._text = self._text.strip(), plain(message.text)
+        said, self._text = self._text, plain(message.text)
         self._end = self._end_of(message, note)
-        if self._markdown is not None and said != self._text.strip():
-            await self._markdown.update(self._text)
-        await self._draw()
+        if self._growing is not None and said.strip() == self._text.strip():
+            self._growing.finish()
+            self._whole = self._growing.blocks
+        self._growing = None
+        self._draw()
 
     async def cut_off(self) -> None:
         """Shows that no more will come."""
         self._end = _ENDS[MessageState.PARTIAL]
-        await self._draw()
+        self._draw()
 
     def _end_of(self, message: Message, note: str = "") -> str:
         return "\n".join(filter(None, [note or _ENDS[message.state], _place(self.place)]))
 
-    @property
-    def _needs_markdown(self) -> bool:
-        is_wanted = chosen(self).markdown
-        return is_wanted and (len(self._text) > PLAIN_AT_MOST or bool(_MARKDOWN.search(self._text)))
+    def _draw(self) -> None:
+        """Has what changed drawn, with all that stands below it if the height changed."""
+        if not self.is_attached or not self.size.width:
+            self._is_shown = False
+            self.refresh(layout=True)
+            return
+        width = self.size.width
+        height = self._visual.get_height({}, width)
+        changed = self._show()
+        if self._visual.get_height({}, width) != height:
+            self.refresh(layout=True)
+        else:
+            self.refresh(Region(0, changed, width, height - changed))
 
-    async def _draw(self) -> None:
-        if self._markdown is not None:
-            self.query_one(".end", Static).update(Content.styled(self._end, "dim italic"))
-        elif self.is_attached and self._needs_markdown:
-            await self.mount_all(self.compose())
-        self.refresh(layout=True)
+    def _show(self) -> int:
+        self._is_shown = True
+        self._visual.cursor = bool(self._text) and self.message is None and not self._end
+        blocks = self._blocks() if self._text else []
+        if self._end:
+            blocks.append(Block(Kind.TEXT, Content.styled(self._end, "dim italic")))
+        elif not blocks:
+            blocks.append(Block(Kind.TEXT, Content.styled(self._waits, "dim")))
+        return self._visual.show(blocks)
+
+    def _blocks(self) -> list[Block]:
+        if self._growing is not None:
+            return self._growing.blocks
+        if not chosen(self).markdown:
+            return as_it_stands(self._text)
+        if self._whole is None:
+            self._whole = parse(self._text)
+        return list(self._whole)
+
+    async def _colour(self) -> None:
+        """Finds the colours of the code that is seen, in a thread: it takes long."""
+        while self._visual.uncoloured:
+            code = next(iter(self._visual.uncoloured))
+            self._visual.take_colours(code, await asyncio.to_thread(coloured, *code))
+            self.refresh()
+        self._is_colouring = False
 
 
 def _place(place: tuple[int, int] | None) -> str:

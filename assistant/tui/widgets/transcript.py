@@ -106,11 +106,17 @@ class Transcript(VerticalScroll, can_focus=False):
             super().__init__()
             self.earlier = earlier
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_settling = False
+
     def on_mount(self) -> None:
         self.anchor()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if self._is_settling:
+            return
         if new_value < old_value and new_value <= 1 and self.query(EarlierLine):
             self.post_message(self.Reached(earlier=True))
         elif new_value > old_value and new_value >= self.max_scroll_y - 1 and self.query(LaterLine):
@@ -140,6 +146,7 @@ class Transcript(VerticalScroll, can_focus=False):
     async def show_earlier(self, window: Window) -> None:
         """Puts these entries before the first one, without moving what is being read."""
         first = self.said()[0]
+        self._is_settling = True
         height_on_screen = first.virtual_region.y - self.scroll_y
         self.release_anchor()
         self._leave_to(first, EarlierLine)
@@ -148,18 +155,19 @@ class Transcript(VerticalScroll, can_focus=False):
         await self.mount_all([*widgets, *_widgets(window.entries, None)], before=0)
         await self._drop_newer(MOUNTED)
         await self.mark_seen_from(window.seen_from)
-        self.call_after_refresh(lambda: self.scroll_to(y=first.virtual_region.y - height_on_screen, animate=False))
+        self._settle(first, height_on_screen)
 
     async def show_later(self, window: Window) -> None:
         """Puts these entries after the last one, without moving what is being read."""
         last = self.said()[-1]
+        self._is_settling = True
         height_on_screen = last.virtual_region.y - self.scroll_y
         self._leave_to(last, LaterLine)
         await self.query(LaterLine).remove()
         await self.mount_all([*_widgets(window.entries, last.said_at), *([LaterLine()] if window.later else [])])
         await self._drop_older(MOUNTED)
         await self.mark_seen_from(window.seen_from)
-        self.call_after_refresh(lambda: self.scroll_to(y=last.virtual_region.y - height_on_screen, animate=False))
+        self._settle(last, height_on_screen)
 
     @property
     def first_message_id(self) -> int | None:
@@ -261,6 +269,19 @@ class Transcript(VerticalScroll, can_focus=False):
     def said(self) -> list[Said]:
         """The messages that are mounted, oldest first."""
         return [child for child in self.children if isinstance(child, Said)]
+
+    def _settle(self, said: Said, height_on_screen: float) -> None:
+        """Scrolls to where `said` stands as high as before; what moves until then is nobody who scrolls to an end."""
+
+        async def scroll() -> None:
+            await self.stop_animation("scroll_y", complete=False)
+            self.scroll_to(y=said.virtual_region.y - height_on_screen, animate=False, force=True)
+            self.call_after_refresh(end)
+
+        def end() -> None:
+            self._is_settling = False
+
+        self.call_after_refresh(scroll)
 
     def _leave_to(self, said: Said, line: type[ActionLine]) -> None:
         """Gives the focus of a line that goes to a message, or Textual would scroll to wherever it gives it."""
