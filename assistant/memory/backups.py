@@ -90,9 +90,7 @@ def _set_aside(path: Path, aside: Path, key: Key | None) -> None:
                 file.replace(aside.with_name(aside.name + end))
 
 
-def make(
-    database: Database, check: Callable[[Path, Key | None], list[str]] = problems, *, kept: int = KEPT
-) -> Path:
+def make(database: Database, check: Callable[[Path, Key | None], list[str]] = problems, *, kept: int = KEPT) -> Path:
     """Makes a backup, checks it and lets all but the newest `kept` go. Others may read and write meanwhile.
 
     Raises DatabaseDamaged if the copy is not whole, or another StorageError.

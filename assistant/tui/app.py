@@ -7,8 +7,10 @@ it, and a mode is made when one first goes there. Knows nothing of what the mode
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -43,6 +45,9 @@ _SCREENS = {
     Mode.SETTINGS: ("assistant.tui.screens.settings", "SettingsScreen"),
 }
 """Where the modes are that are imported when one first goes there."""
+
+_BREATH = 0.05
+"""Seconds between two things that are brought in, so that keys come through."""
 
 
 class RecollectApp(App[None]):
@@ -118,9 +123,15 @@ class RecollectApp(App[None]):
         return screen
 
     async def _warm(self) -> None:
-        """Has imported, once nobody waits for the start any more, what one may need next."""
-        modules = [module for module, _ in _SCREENS.values()]
-        await asyncio.to_thread(lambda: [import_module(module) for module in modules])
+        """Has brought in, once nobody waits for the start any more, what one may need next."""
+        for mode, (module, name) in _SCREENS.items():
+            screen: type[ModeScreen] = getattr(await asyncio.to_thread(import_module, module), name)
+            looks = Path(sys.modules[module].__file__ or "").with_name(f"{mode.name.lower()}.tcss")
+            # Else Textual reads all style sheets anew when the mode is first gone to, and not this one alone.
+            if looks.name == screen.CSS_PATH and not self.stylesheet.has_source(str(looks), ""):
+                self.stylesheet.read(looks)
+                self.stylesheet.parse()
+            await asyncio.sleep(_BREATH)
 
     async def on_unmount(self) -> None:
         try:

@@ -7,7 +7,7 @@ which are gone when it ends. Knows nothing of how a step is shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +23,8 @@ from assistant.errors import EngineError, RecollectError
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
-from assistant.tui.widgets.transcript import Transcript, Welcome
+from assistant.tui.widgets.transcript import Transcript
+from assistant.tui.widgets.transcript_lines import Welcome
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank
@@ -185,7 +186,7 @@ class Tour:
         yield SystemCommand("Tour: back", "To the step before", partial(self.go, -1))
         yield SystemCommand("Tour: leave", "To your own chat; nothing of the sample stays", self.leave)
 
-    def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         _: Worker[None] = self._app.run_worker(work, group="tour")
 
     async def _offer(self) -> None:

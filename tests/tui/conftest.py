@@ -1,4 +1,4 @@
-"""Stories on a whole app take a second each, and there are hundreds: but for the main ones, `make check` leaves them out."""
+"""Stories on a whole app take a second each, and there are hundreds: `make check` has the main ones alone."""
 
 from __future__ import annotations
 

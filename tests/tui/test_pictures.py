@@ -43,7 +43,8 @@ class OnPaper(Shelf):
 
     def stock(self) -> Stock:
         starter = InstalledModel(
-            "recollect-starter", used_by=tuple(Agent), came_along=True, trained=True, path="models/recollect-starter.gguf",
+            "recollect-starter", used_by=tuple(Agent), came_along=True, trained=True,
+            path="models/recollect-starter.gguf",
             size=11_200_000, memory=324_000_000, parameters=10_000_000, quantisation="Q8_0", context=1024,
             licence="Apache-2.0", checksum_known=True,
         )  # fmt: skip
@@ -60,7 +61,7 @@ class OnPaper(Shelf):
                 context=8192,
                 licence="Apache-2.0",
                 begun=begun,
-            )  # fmt: skip
+            )
             for name, size, begun in (
                 ("small-1b", 10**9, None),
                 ("middle-4b", 3 * 10**9, 10**9),

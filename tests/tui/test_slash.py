@@ -118,8 +118,11 @@ async def test_why_shows_the_memory_its_source_and_how_it_was_found(tmp_path: Pa
 
 
 @pytest.mark.asyncio
-async def test_a_conversation_is_written_down_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    target = tmp_path / "talk.md"
+async def test_a_conversation_is_written_down_and_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = Path("talk.md")
     async with app_with(tmp_path / "data", nodding()).run_test(size=(120, 24)) as pilot:
         await say(pilot, "I have a boat.")
         await sees(pilot, "I see.")

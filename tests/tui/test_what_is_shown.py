@@ -13,7 +13,8 @@ from assistant.memory.bank import MemoryBank
 from assistant.tui.shown import day_and_time, plain, typeable
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.messages import Answer, UserMessage
-from assistant.tui.widgets.transcript import MOUNTED, EarlierLine, LaterLine, Transcript
+from assistant.tui.widgets.transcript import MOUNTED, Transcript
+from assistant.tui.widgets.transcript_lines import EarlierLine, LaterLine
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

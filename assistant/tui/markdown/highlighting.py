@@ -8,18 +8,8 @@ from __future__ import annotations
 
 from textual.content import Content, Span
 
-COMMON = tuple("python bash json javascript html css sql c rust go yaml toml diff".split())
-"""The languages that `warm` makes ready."""
 LONGEST = 200_000
 """Characters up to which code is coloured."""
-
-
-def warm() -> None:
-    """Makes ready what colouring the common languages needs; takes a second or two, the first time."""
-    from textual.highlight import highlight
-
-    for language in COMMON:
-        highlight("", language=language)
 
 
 def coloured(code: str, language: str) -> list[Content] | None:

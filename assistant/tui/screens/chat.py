@@ -1,4 +1,4 @@
-"""The chat: the conversation, the box one writes in, and a line that says how things stand.
+"""The chat: the conversation, the box one writes in, a line that says how things stand, and what the user does there.
 
 Promises that the loop never waits: what takes time is asked of the session, and arrives as an event. Knows nothing of
 the bank, the engine or their threads.
@@ -7,22 +7,19 @@ the bank, the engine or their threads.
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
-from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Static
-from textual.worker import Worker
 
-from assistant.errors import InputError, RecollectError
-from assistant.memory.records import Message, Operation
+from assistant.errors import InputError
+from assistant.memory.records import Message
 from assistant.tui import events, slash
 from assistant.tui.backstage import Backstage
 from assistant.tui.chatting.composing import Composing, Hints
@@ -31,25 +28,19 @@ from assistant.tui.chatting.memory_acts import MemoryActs
 from assistant.tui.chatting.message_acts import MessageActs
 from assistant.tui.chatting.slash_acts import SlashActs
 from assistant.tui.modes import Mode
-from assistant.tui.session import WINDOW, Session
-from assistant.tui.shown import content
+from assistant.tui.screens.chat_following import FollowingScreen
 from assistant.tui.widgets.action_line import ActionLine
 from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.messages import Answer, Said
+from assistant.tui.widgets.messages import Said
 from assistant.tui.widgets.mode_tabs import ModeTabs
-from assistant.tui.widgets.receipt import Receipt, describe, describe_undone
+from assistant.tui.widgets.receipt import Receipt
 from assistant.tui.widgets.status import StatusLine
-from assistant.tui.widgets.transcript import EarlierLine, LaterLine, NoticeLine, Transcript
+from assistant.tui.widgets.transcript import Transcript
+from assistant.tui.widgets.transcript_lines import EarlierLine, LaterLine, NoticeLine
 from assistant.tui.widgets.used import Cited, UsedMemory
 
-if TYPE_CHECKING:
-    from assistant.tui.app import RecollectApp
 
-FRAMES_PER_SECOND = 30
-"""How often a growing answer is drawn, however fast it comes."""
-
-
-class ChatScreen(Screen[None]):
+class ChatScreen(FollowingScreen):
     """One conversation, and the list of all."""
 
     CSS_PATH = "chat.tcss"
@@ -66,19 +57,12 @@ class ChatScreen(Screen[None]):
     ]
 
     def __init__(self, backstage: Backstage) -> None:
-        super().__init__()
-        self.backstage = backstage
-        self.session = Session(backstage)
+        super().__init__(backstage)
         self.composing = Composing(self)
         self.message_acts = MessageActs(self)
         self.memory_acts = MemoryActs(self)
         self.conversation_acts = ConversationActs(self)
         self._slash_acts = SlashActs(self)
-        self._answer: Answer | None = None
-        self._answering = False
-        self._loading_more = False
-        self._early: dict[int, tuple[Operation, ...]] = {}
-        self._frames: Timer
 
     def compose(self) -> ComposeResult:
         yield ModeTabs(Mode.CHAT)
@@ -92,7 +76,6 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self.composer.focus()
         self.query_one(Hints).display = False
-        self._frames = self.set_interval(1 / FRAMES_PER_SECOND, self._draw_answer, pause=True)
 
         # Opening takes far longer than painting, so the screen is there first.
         self.call_after_refresh(self._open)
@@ -119,39 +102,6 @@ class ChatScreen(Screen[None]):
 
     # For what is done in the chat beside talking
 
-    @property
-    def recollect(self) -> RecollectApp:
-        """The app."""
-        return cast("RecollectApp", self.app)
-
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one(Transcript)
-
-    @property
-    def composer(self) -> Composer:
-        return self.query_one(Composer)
-
-    @property
-    def status(self) -> StatusLine:
-        return self.query_one(StatusLine)
-
-    def say(self, text: str) -> None:
-        """Says in one line what was done."""
-        self.status.say(text)
-
-    def is_free(self) -> bool:
-        """Whether nothing is being answered, so that one may go elsewhere; says so if it is."""
-        if self._answering:
-            self.say("Still answering. Esc stops it.")
-        else:
-            self.composing.keep()
-        return not self._answering
-
-    def tell_memory_changed(self) -> None:
-        """Has other screens look again."""
-        self.recollect.memory_changed.publish(None)
-
     def open_message(self, message_id: int) -> None:
         """Shows a message in its place."""
         if self.is_free():
@@ -160,8 +110,8 @@ class ChatScreen(Screen[None]):
     async def answer(self, message: Message, *, anew: bool = False) -> None:
         """Answers a message that is saved; `anew` differently from the answer that it has, beside that."""
         if self.is_free():
-            self._set_answering(True)
-            self._begin_answer(await self.transcript.answer_anew(message))
+            self.set_answering(True)
+            self.begin_answer(await self.transcript.answer_anew(message))
             self.session.answer(message, anew=anew)
             self.composer.focus()
 
@@ -185,7 +135,7 @@ class ChatScreen(Screen[None]):
     def follow_title(self, conversation_id: int, title: str) -> None:
         """A conversation is called something else by now."""
         if conversation_id == self.session.conversation_id:
-            self._set_title(title)
+            self.set_title(title)
 
     # What the user does
 
@@ -198,7 +148,7 @@ class ChatScreen(Screen[None]):
             self.composer.begin_anew()
             self.do(partial(self._slash_acts.run, asked))
         elif self.is_free():
-            self._set_answering(True)
+            self.set_answering(True)
             self.session.send(slash.as_message(event.text), self.composing.sent())
 
     @on(Composer.Refused)
@@ -246,6 +196,8 @@ class ChatScreen(Screen[None]):
 
     @on(Transcript.Reached)
     def _reached(self, event: Transcript.Reached) -> None:
+        if not self.transcript.is_where_more_is(earlier=event.earlier):
+            return  # More has come since.
         if event.earlier:
             self.action_earlier()
         else:
@@ -271,17 +223,6 @@ class ChatScreen(Screen[None]):
 
     def _run_slash(self, asked: slash.Slash) -> None:
         self.do(partial(self._slash_acts.run, asked))
-
-    def do(self, work: Callable[[], Awaitable[None]], *, group: str = "acts") -> None:
-        """Does what may ask or wait, away from the messages; what fails is told."""
-
-        async def told() -> None:
-            try:
-                await work()
-            except RecollectError as error:
-                await self._fail(error)
-
-        _: Worker[None] = self.run_worker(told, group=group, exclusive=group != "acts")
 
     def action_act_on(self, act: str) -> None:
         if isinstance(self.focused, Said):
@@ -340,167 +281,20 @@ class ChatScreen(Screen[None]):
 
     def action_earlier(self) -> None:
         first = self.transcript.first_message_id
-        if first is not None and not self._loading_more:
-            self._loading_more = True
+        if first is not None and not self.loading_more:
+            self.loading_more = True
             self.session.load_earlier(first)
 
     def action_later(self) -> None:
         last = self.transcript.last_message_id
-        if last is not None and not self._loading_more:
-            self._loading_more = True
+        if last is not None and not self.loading_more:
+            self.loading_more = True
             self.session.load_later(last)
 
     def action_page(self, direction: int) -> None:
         transcript = self.transcript
         transcript.scroll_relative(y=direction * max(1, transcript.size.height - 2), animate=False)
 
-    # What the session tells
-
     @on(events.OpenMessage)
     def _open_message(self, event: events.OpenMessage) -> None:
         self.open_message(event.message_id)
-
-    @on(events.Opened)
-    async def _opened(self, event: events.Opened) -> None:
-        self._set_title(event.title)
-        self.status.tell(temporary=event.temporary)
-        self.composing.begin(event.draft)
-        await self.transcript.show(event.window, at=event.at, temporary=event.temporary)
-        if event.at is None and not self.conversation_acts.is_open:
-            self.composer.focus()
-
-    @on(events.OpenFailed)
-    async def _open_failed(self, event: events.OpenFailed) -> None:
-        self.status.tell(model="no memory bank")
-        await self._fail(event.error)
-
-    @on(events.EarlierLoaded)
-    async def _earlier_loaded(self, event: events.EarlierLoaded) -> None:
-        await self.transcript.show_earlier(event.window)
-        self._loading_more = False
-
-    @on(events.LaterLoaded)
-    async def _later_loaded(self, event: events.LaterLoaded) -> None:
-        await self.transcript.show_later(event.window)
-        self._loading_more = False
-
-    @on(events.EngineLoading)
-    def _engine_loading(self, event: events.EngineLoading) -> None:
-        self.status.tell(model=f"loading {event.names}", ready=False)
-
-    @on(events.EngineReady)
-    def _engine_ready(self) -> None:
-        self.status.tell(model="ready", ready=True)
-        if self._answer is not None:
-            self._answer.wait("thinking…")
-
-    @on(events.EngineFailed)
-    async def _engine_failed(self, event: events.EngineFailed) -> None:
-        self.status.tell(model="no model", ready=False)
-        await self._fail(event.error)
-
-    @on(events.Standing)
-    def _standing(self, event: events.Standing) -> None:
-        self.status.tell(search_mode=event.search_mode, pending=event.pending, paused=event.paused)
-        self.composing.show_frame()
-
-    @on(events.Gauged)
-    def _gauged(self, event: events.Gauged) -> None:
-        self.composing.gauged(event.gauge)
-
-    @on(events.Saved)
-    async def _saved(self, event: events.Saved) -> None:
-        if event.title:
-            self._set_title(event.title)
-        if event.instead_of is not None:
-            await self.transcript.remove_from(event.instead_of)
-        # The manager may have been quicker than the news that there is a message.
-        entry = events.Entry(event.message, operations=self._early.pop(event.message.id, ()), place=event.place)
-        self._begin_answer(await self.transcript.begin_turn(entry, window=WINDOW))
-
-    @on(events.NotSaved)
-    async def _not_saved(self, event: events.NotSaved) -> None:
-        self._set_answering(False)
-        draft = self.composer.text
-        self.composer.begin_anew(f"{event.text}\n{draft}" if draft else event.text)
-        await self._fail(event.error)
-
-    @on(events.Answered)
-    async def _answered(self, event: events.Answered) -> None:
-        answer = await self._end_answer()
-        if answer is not None:
-            await self.transcript.finish_turn(answer, event.entry, event.note)
-        await self.transcript.mark_seen_from(event.seen_from)
-        if event.prompt_tokens:
-            self.status.tell(read=f"{event.read_tokens}/{event.prompt_tokens} tokens read")
-
-    @on(events.AnswerFailed)
-    async def _answer_failed(self, event: events.AnswerFailed) -> None:
-        answer = await self._end_answer()
-        if answer is not None and answer.has_text:
-            await answer.cut_off()
-        elif answer is not None:
-            await answer.remove()
-        await self._fail(event.error, "try again", retry=event.message)
-
-    @on(events.Remembered)
-    async def _remembered(self, event: events.Remembered) -> None:
-        if not await self.transcript.add_receipts(event.message_id, event.operations):
-            self._early[event.message_id] = event.operations
-        self.tell_memory_changed()
-
-    @on(events.Undone)
-    def _undone(self, event: events.Undone) -> None:
-        undo = event.undo
-        said = describe(undo) if event.is_redo else describe_undone(undo.text_before, undo.text)
-        self.say(said.plain)
-        self.transcript.follow_undo(event.operation_id, undo)
-        self.do(partial(self.memory_acts.follow_operation, undo))
-        self.tell_memory_changed()
-
-    @on(events.Accepted)
-    def _accepted(self, event: events.Accepted) -> None:
-        self.say(describe(event.operation).plain)
-        self.transcript.follow_acceptance(event.operation_id, event.operation)
-        self.composer.focus()  # A second Enter must not undo it.
-        self.tell_memory_changed()
-
-    @on(events.Failed)
-    async def _failed(self, event: events.Failed) -> None:
-        self._loading_more = False
-        await self._fail(event.error)
-
-    @on(events.Broke)
-    def _broke(self, event: events.Broke) -> None:
-        raise event.error
-
-    async def _fail(self, error: RecollectError, action: str = "", *, retry: Message | None = None) -> None:
-        """Tells of an error, here and where all are listed."""
-        self.recollect.problems.add(error)
-        await self.transcript.add_error(error, action, retry=retry)
-
-    # The answer that is on its way
-
-    def _begin_answer(self, answer: Answer) -> None:
-        self._answer = answer
-        answer.wait("thinking…" if self.status.state.ready else "waiting for the model to load…")
-        self._frames.resume()
-
-    async def _draw_answer(self) -> None:
-        if self._answer is not None and (text := self.session.take_text()):
-            await self._answer.grow(text)
-
-    async def _end_answer(self) -> Answer | None:
-        """The answer with all of its text; nothing is being answered any more."""
-        await self._draw_answer()
-        self._frames.pause()
-        self._set_answering(False)
-        answer, self._answer = self._answer, None
-        return answer
-
-    def _set_answering(self, answering: bool) -> None:
-        self._answering = answering
-        self.status.tell(answering=answering)
-
-    def _set_title(self, title: str) -> None:
-        self.query_one("#title", Static).update(content(title or "new conversation"))

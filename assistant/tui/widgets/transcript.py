@@ -6,94 +6,34 @@ the user scrolled away. Knows nothing of the bank: it shows the entries it is gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message as Event
 from textual.widget import Widget
-from textual.widgets import Static
 
 from assistant.errors import RecollectError
-from assistant.memory import times
 from assistant.memory.records import Memory, Message, MessageRole, Operation
 from assistant.tui.events import Entry, Window
-from assistant.tui.shown import content, day_and_time
+from assistant.tui.shown import content
 from assistant.tui.widgets.action_line import ActionLine
-from assistant.tui.widgets.messages import Answer, Said, UserMessage
-from assistant.tui.widgets.receipt import Receipt, is_worth_telling
+from assistant.tui.widgets.messages import Answer, Said
+from assistant.tui.widgets.receipt import Receipt
+from assistant.tui.widgets.transcript_lines import (
+    EarlierLine,
+    LaterLine,
+    NoticeLine,
+    SeenLine,
+    Welcome,
+    receipts_of,
+    widgets_of,
+)
 from assistant.tui.widgets.used import Cited
 
-PAUSE = timedelta(hours=1)
-"""A silence after which the time is told again."""
-MOUNTED = 120
+MOUNTED = 80
 """Messages that are mounted at most; more of them at one end make room at the other."""
-_WELCOME = Content.assemble(
-    ("Hello.", "bold"),
-    "\n\nTell me about yourself, and ask me later. I keep what matters,\n"
-    "tell you each time what I kept, and you can take any of it back.\n\n",
-    ("Try  ", "dim"),
-    "I adopted a dog named Buddy.",
-    ("\n\nEverything stays on this machine.", "dim"),
-)
-_TEMPORARY = Content.assemble(
-    ("A temporary conversation.", "bold"),
-    "\n\nNothing of it is written to the disk or remembered, and nothing that is\n"
-    "remembered is used. It is gone as soon as you leave it.",
-)
-
-
-class Welcome(Vertical):
-    """What an empty conversation says, and where a look around begins, once that is offered."""
-
-    def __init__(self, *, temporary: bool = False) -> None:
-        super().__init__(Static(_TEMPORARY if temporary else _WELCOME))
-        self._temporary = temporary
-
-    async def offer_tour(self) -> None:
-        """Has the user find the tour here, who may well be new."""
-        if not self._temporary and not self.query(ActionLine):
-            line = ActionLine(Content("\nOr look around first, on a sample"), "take the tour")
-            line.styles.padding = 0
-            await self.mount(line)
-
-    async def on_action_line_pressed(self, event: ActionLine.Pressed) -> None:
-        event.stop()
-        await self.run_action("app.tour")
-
-
-class Moment(Static):
-    """When what follows was said."""
-
-
-class EarlierLine(ActionLine):
-    """Stands where earlier messages are not shown."""
-
-    def __init__(self) -> None:
-        super().__init__(Content(""), "earlier messages")
-
-
-class LaterLine(ActionLine):
-    """Stands where later messages are not shown."""
-
-    def __init__(self) -> None:
-        super().__init__(Content(""), "later messages")
-
-
-class SeenLine(Static):
-    """Stands above the oldest message that the model still reads."""
-
-    def __init__(self) -> None:
-        super().__init__("the model reads from here on; what it remembered of before stays")
-
-
-class NoticeLine(ActionLine):
-    """Something went wrong or is missing; with `retry`, that message can be answered now."""
-
-    def __init__(self, text: Content, action: str = "", *, retry: Message | None = None, error: bool = False) -> None:
-        super().__init__(text, action, classes="-error" if error else "")
-        self.retry = retry
 
 
 class Transcript(VerticalScroll, can_focus=False):
@@ -115,18 +55,22 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if new_value != old_value and self.is_where_more_is(earlier=new_value < old_value):
+            self.post_message(self.Reached(earlier=new_value < old_value))
+
+    def is_where_more_is(self, *, earlier: bool) -> bool:
+        """Whether one has scrolled to an end behind which there is more, on that side."""
         if self._is_settling:
-            return
-        if new_value < old_value and new_value <= 1 and self.query(EarlierLine):
-            self.post_message(self.Reached(earlier=True))
-        elif new_value > old_value and new_value >= self.max_scroll_y - 1 and self.query(LaterLine):
-            self.post_message(self.Reached(earlier=False))
+            return False
+        if earlier:
+            return self.scroll_y <= 1 and bool(self.query(EarlierLine))
+        return self.scroll_y >= self.max_scroll_y - 1 and bool(self.query(LaterLine))
 
     async def show(self, window: Window, *, at: int | None = None, temporary: bool = False) -> None:
         """Shows these entries and nothing else, at that message or at the end."""
         entries = window.entries
         widgets: list[Widget] = [EarlierLine()] if window.earlier else []
-        widgets += _widgets(entries, None)
+        widgets += widgets_of(entries, None)
         if window.later:
             widgets.append(LaterLine())
         elif entries and entries[-1].message.role is MessageRole.USER:
@@ -152,7 +96,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._leave_to(first, EarlierLine)
         await self.query(EarlierLine).remove()
         widgets: list[Widget] = [EarlierLine()] if window.earlier else []
-        await self.mount_all([*widgets, *_widgets(window.entries, None)], before=0)
+        await self.mount_all([*widgets, *widgets_of(window.entries, None)], before=0)
         await self._drop_newer(MOUNTED)
         await self.mark_seen_from(window.seen_from)
         self._settle(first, height_on_screen)
@@ -164,7 +108,7 @@ class Transcript(VerticalScroll, can_focus=False):
         height_on_screen = last.virtual_region.y - self.scroll_y
         self._leave_to(last, LaterLine)
         await self.query(LaterLine).remove()
-        await self.mount_all([*_widgets(window.entries, last.said_at), *([LaterLine()] if window.later else [])])
+        await self.mount_all([*widgets_of(window.entries, last.said_at), *([LaterLine()] if window.later else [])])
         await self._drop_older(MOUNTED)
         await self.mark_seen_from(window.seen_from)
         self._settle(last, height_on_screen)
@@ -189,8 +133,8 @@ class Transcript(VerticalScroll, can_focus=False):
         await self.query("Welcome, NoticeLine").remove()
         answer = Answer(entry.message.id)
         said = Entry(entry.message, place=entry.place)
-        receipts = _receipts(entry.message.id, entry.operations)
-        await self.mount_all([*_widgets([said], self._last_said_at()), answer, *receipts])
+        receipts = receipts_of(entry.message.id, entry.operations)
+        await self.mount_all([*widgets_of([said], self._last_said_at()), answer, *receipts])
         await self._drop_older(window)
         self.anchor()
         return answer
@@ -223,7 +167,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add_receipts(self, turn_id: int, operations: Sequence[Operation]) -> bool:
         """Tells under that turn what was remembered. Says whether the turn is shown."""
-        return await self._add_below(turn_id, _receipts(turn_id, operations))
+        return await self._add_below(turn_id, receipts_of(turn_id, operations))
 
     async def add_notice(self, text: Content) -> None:
         """Says something at the end, in place of what was said so before."""
@@ -323,27 +267,3 @@ class Transcript(VerticalScroll, can_focus=False):
             return
         await self.remove_children(self.children[self.children.index(said[window]) :])
         await self.mount(LaterLine())
-
-
-def _widgets(entries: Sequence[Entry], said_at: datetime | None) -> Iterator[Widget]:
-    """The widgets of `entries`, which follow something said at `said_at`; receipts stand under the answer."""
-    now = times.now()
-    turn_id, receipts = 0, list[Receipt]()
-    for entry in entries:
-        message = entry.message
-        if message.role is MessageRole.ASSISTANT:
-            yield Answer(turn_id, message, entry.place)
-            if entry.used:
-                yield Cited(turn_id, message.id, entry.used)
-        else:
-            yield from receipts
-            if said_at is None or message.created_at - said_at > PAUSE:
-                yield Moment(day_and_time(message.created_at, now))
-            yield UserMessage(message, entry.place)
-            turn_id, receipts = message.id, _receipts(message.id, entry.operations)
-        said_at = message.created_at
-    yield from receipts
-
-
-def _receipts(turn_id: int, operations: Sequence[Operation]) -> list[Receipt]:
-    return [Receipt(turn_id, operation) for operation in operations if is_worth_telling(operation)]
