@@ -161,6 +161,11 @@ class RecollectApp(App[None]):
         elif self.current_mode != name:
             self.switch_mode(name)
 
+    async def action_import_export(self) -> None:
+        """To where an export of another assistant is brought in, which is asked for."""
+        await self.switch_mode(Mode.SETTINGS.name)
+        await self.screen.run_action("do('import')")
+
     def action_tour(self) -> None:
         """Begins the tour."""
         if len(self.screen_stack) == 1:

@@ -286,3 +286,11 @@ async def test_a_proposal_of_an_import_can_be_accepted(tmp_path: Path) -> None:
         await sees(pilot, "Inbox")
         assert "✗" not in screen_text(pilot)
     assert memories(data) == ["User likes tea."]
+
+
+async def test_somebody_new_is_led_from_the_empty_chat_to_the_import(tmp_path: Path) -> None:
+    async with settings_app(tmp_path).run_test(size=(96, 30)) as pilot:
+        await sees(pilot, "Or bring along what you told ChatGPT or Claude · import an export")
+        await pilot.press("shift+tab", "shift+tab", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskLine))
+        await sees(pilot, "Import a file")

@@ -38,6 +38,8 @@ _TEMPORARY = Content.assemble(
     "remembered is used. It is gone as soon as you leave it.",
 )
 
+TOUR, IMPORT = "take the tour", "import an export"
+
 
 class Welcome(Vertical):
     """What an empty conversation says, and where a look around begins, once that is offered."""
@@ -49,13 +51,17 @@ class Welcome(Vertical):
     async def offer_tour(self) -> None:
         """Has the user find the tour here, who may well be new."""
         if not self._temporary and not self.query(ActionLine):
-            line = ActionLine(Content("\nOr look around first, on a sample"), "take the tour")
-            line.styles.padding = 0
-            await self.mount(line)
+            lines = [
+                ActionLine(Content("\nOr bring along what you told ChatGPT or Claude"), IMPORT),
+                ActionLine(Content("Or look around first, on a sample"), TOUR),
+            ]
+            for line in lines:
+                line.styles.padding = 0
+            await self.mount_all(lines)
 
     async def on_action_line_pressed(self, event: ActionLine.Pressed) -> None:
         event.stop()
-        await self.run_action("app.tour")
+        await self.run_action("app.tour" if event.action == TOUR else "app.import_export")
 
 
 class Moment(Static):
