@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import signal
 import sys
 import time
 from pathlib import Path
 
 
 def main() -> int:
+    # As the trainer does: whoever started us may have it ignored, as a run of tests in several processes has.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("kind")
     parser.add_argument("--run", type=Path)
