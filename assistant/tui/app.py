@@ -46,6 +46,8 @@ _SCREENS = {
 }
 """Where the modes are that are imported when one first goes there."""
 
+_REST = 1.0
+"""Seconds after the start until what may be needed next is brought in."""
 _BREATH = 0.05
 """Seconds between two things that are brought in, so that keys come through."""
 
@@ -124,6 +126,7 @@ class RecollectApp(App[None]):
 
     async def _warm(self) -> None:
         """Has brought in, once nobody waits for the start any more, what one may need next."""
+        await asyncio.sleep(_REST)
         for mode, (module, name) in _SCREENS.items():
             screen: type[ModeScreen] = getattr(await asyncio.to_thread(import_module, module), name)
             looks = Path(sys.modules[module].__file__ or "").with_name(f"{mode.name.lower()}.tcss")

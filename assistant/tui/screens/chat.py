@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable
 from functools import partial
+from time import monotonic
 from typing import ClassVar
 
 from textual import on
@@ -157,6 +158,7 @@ class ChatScreen(FollowingScreen):
 
     @on(Composer.Changed)
     def _typed(self) -> None:
+        self.typed_at = monotonic()
         self.composing.typed()
 
     @on(Composer.Left)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from textual import on
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 FRAMES_PER_SECOND = 20
 """How often a growing answer is drawn, however fast it comes."""
+TYPING_SECONDS = 0.05
+"""For how long a frame is put off after a letter was typed."""
+LATEST_SECONDS = 0.2
+"""How long after the one before a frame is drawn at the latest."""
 
 
 class FollowingScreen(Screen[None]):
@@ -53,6 +58,7 @@ class FollowingScreen(Screen[None]):
         self._answering = False
         self._early: dict[int, tuple[Operation, ...]] = {}
         self._frames: Timer
+        self._drawn_at = self.typed_at = 0.0
 
     def on_mount(self) -> None:
         self._frames = self.set_interval(1 / FRAMES_PER_SECOND, self._draw_answer, pause=True)
@@ -229,13 +235,17 @@ class FollowingScreen(Screen[None]):
         answer.wait("thinking…" if self.status.state.ready else "waiting for the model to load…")
         self._frames.resume()
 
-    async def _draw_answer(self) -> None:
+    async def _draw_answer(self, *, at_once: bool = False) -> None:
+        now = monotonic()
+        if not at_once and now - self.typed_at < TYPING_SECONDS and now - self._drawn_at < LATEST_SECONDS:
+            return  # The next letter should not have to wait for a frame.
         if self._answer is not None and (text := self.session.take_text()):
+            self._drawn_at = now
             await self._answer.grow(text)
 
     async def _end_answer(self) -> Answer | None:
         """The answer with all of its text; nothing is being answered any more."""
-        await self._draw_answer()
+        await self._draw_answer(at_once=True)
         self._frames.pause()
         self.set_answering(False)
         answer, self._answer = self._answer, None
