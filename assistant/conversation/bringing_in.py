@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from assistant.conversation.importing import Importer, ImportProgress, OnProgres
 from assistant.conversation.plain import read_plain
 from assistant.conversation.queue import ManagerQueue, OnReceipt
 from assistant.conversation.recordings import RecordedConversation
-from assistant.memory import transfer
+from assistant.memory import times, transfer
 from assistant.memory.bank import MemoryBank, Operation
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.memory.transfer import Listed
@@ -82,5 +81,5 @@ def add_listed(bank: MemoryBank, text: str) -> list[Operation]:
 def _add(bank: MemoryBank, item: Listed) -> Operation:
     """What becomes of an item, which may come from an old list: the rules for proposals hold for it."""
     proposal = MemoryOperation(Action.ADD, None, item.text)
-    [done] = bank.apply([proposal], actor="import", observed_at=item.observed_at or datetime.now().astimezone())
+    [done] = bank.apply([proposal], actor="import", observed_at=item.observed_at or times.now())
     return done

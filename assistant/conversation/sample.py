@@ -14,7 +14,8 @@ from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import Conversation, MessageRole
 
 if TYPE_CHECKING:
-    from assistant.memory.bank import MemoryBank
+    from assistant.memory import times
+from assistant.memory.bank import MemoryBank
 
 TITLE = "A sample: two dogs and a birthday"
 _MODEL = "sample"
@@ -105,7 +106,7 @@ def add_sample(bank: MemoryBank, now: datetime | None = None) -> Conversation:
 
     `remove_conversation(…, with_memories=True)` takes all of it away again.
     """
-    now = now or datetime.now().astimezone()
+    now = now or times.now()
     conversation = bank.new_conversation(TITLE, is_sample=True)
     known: dict[str, int] = {}
     for turn in _TURNS:

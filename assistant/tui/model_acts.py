@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from assistant.agents.generation import Agent
 from assistant.errors import InputError, InterruptedByUser, RecollectError
@@ -20,7 +20,7 @@ from assistant.tui.widgets.model_list import ModelList
 from assistant.tui.widgets.model_question import ModelQuestion
 
 if TYPE_CHECKING:
-    from assistant.tui.app import RecollectApp
+    pass
 
 
 @dataclass(slots=True)
@@ -67,10 +67,6 @@ class ModelActs(ModeScreen):
     @property
     def trouble(self) -> RecollectError | None:
         raise NotImplementedError
-
-    @property
-    def recollect(self) -> RecollectApp:
-        return cast("RecollectApp", self.app)
 
     def _begin(self, act: Coroutine[Any, Any, None]) -> None:
         """Has `act` run beside the screen; what goes wrong is told."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.memory.bank import MemoryBank
+from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.widgets.composer import Composer
 from assistant.tui.widgets.conversations import Conversations
 from tests.scripted import ScriptedGenerator
@@ -104,3 +105,19 @@ async def test_a_conversation_is_renamed_and_removed_for_good(tmp_path: Path) ->
     with MemoryBank.open(tmp_path / "recollect.db") as bank:
         assert [one.title for one in bank.conversations()] == ["The boat"]
     assert b"sourdough" not in (tmp_path / "recollect.db").read_bytes()
+
+
+async def test_what_was_asked_for_of_a_conversation_that_was_left_keeps_nothing_from_being_read(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with app_with(tmp_path, nodding()).run_test(size=(120, 30)) as pilot:
+        await sees(pilot, "Is the kitchen warm?")
+        chat = pilot.app.screen
+        assert isinstance(chat, ChatScreen)
+        chat.session.begin_conversation()
+        chat.action_earlier()
+        await sees(pilot, "new conversation")
+        chat.session.open_conversation(1)
+        await sees(pilot, "Day 59 noted.")
+        first = chat.transcript.first_message_id
+        chat.action_earlier()
+        await until(pilot, lambda: chat.transcript.first_message_id != first)

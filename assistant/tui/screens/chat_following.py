@@ -110,6 +110,7 @@ class FollowingScreen(Screen[None]):
     @on(events.Opened)
     async def _opened(self, event: events.Opened) -> None:
         self.set_title(event.title)
+        self.loading_more = False  # What was asked for of another conversation may never come.
         self.status.tell(temporary=event.temporary)
         self.composing.begin(event.draft)
         await self.transcript.show(event.window, at=event.at, temporary=event.temporary)

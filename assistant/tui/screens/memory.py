@@ -7,7 +7,7 @@ and that the screen stays usable if the bank fails. Knows nothing of how the par
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -30,7 +30,7 @@ from assistant.tui.widgets.memory_timeline_view import MemoryTimelineView
 from assistant.tui.widgets.memory_view import MemoryView
 
 if TYPE_CHECKING:
-    from assistant.tui.app import RecollectApp
+    pass
 
 
 class MemoryScreen(ModeScreen):
@@ -151,7 +151,7 @@ class MemoryScreen(ModeScreen):
 
     @on(MemoryPart.SourceWanted)
     def _open_source(self, event: MemoryPart.SourceWanted) -> None:
-        app = cast("RecollectApp", self.app)
+        app = self.recollect
         app.chat.post_message(events.OpenMessage(event.message_id))
         app.action_mode(Mode.CHAT.name)
 
@@ -199,4 +199,4 @@ class MemoryScreen(ModeScreen):
             back.append(done.back)
         self.say(f"✓ {done.said}{f' · {how}' if done.back is not None else ''}")
         self.backstage.model.index()  # What was changed is to be found by what it means.
-        cast("RecollectApp", self.app).memory_changed.publish(None)
+        self.recollect.memory_changed.publish(None)

@@ -70,6 +70,11 @@ class ModeScreen(Screen[None]):
         # Held on to, as a worker may end when the app has taken the widgets away.
         self._said = SaidLine()
 
+    @property
+    def recollect(self) -> RecollectApp:
+        """The app."""
+        return cast("RecollectApp", self.app)
+
     def compose(self) -> ComposeResult:
         yield ModeTabs(self.MODE)
         yield from self.compose_body()
@@ -88,7 +93,7 @@ class ModeScreen(Screen[None]):
         """Reads anew what is shown; it may raise RecollectError. It runs as a worker, of which the last one counts."""
 
     def on_mount(self) -> None:
-        cast("RecollectApp", self.app).memory_changed.subscribe(self, lambda _: self.look_again())
+        self.recollect.memory_changed.subscribe(self, lambda _: self.look_again())
 
     def on_screen_resume(self) -> None:
         self.look_again()
@@ -114,4 +119,4 @@ class ModeScreen(Screen[None]):
 
     def report(self, error: RecollectError) -> None:
         """Says what went wrong; it is kept where all errors can be looked up."""
-        cast("RecollectApp", self.app).report(error)
+        self.recollect.report(error)

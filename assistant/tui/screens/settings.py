@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -36,7 +36,7 @@ from assistant.tui.widgets.settings_panel import SettingsPanel
 from assistant.tui.widgets.settings_rows import Does, Row, Working
 
 if TYPE_CHECKING:
-    from assistant.tui.app import RecollectApp
+    pass
 
 Answer = TypeVar("Answer")
 
@@ -110,10 +110,6 @@ class SettingsScreen(ModeScreen):
     @property
     def settings_list(self) -> SettingsList:
         return self.query_one(SettingsList)
-
-    @property
-    def recollect(self) -> RecollectApp:
-        return cast("RecollectApp", self.app)
 
     def row(self, key: str) -> Row | None:
         """The row of that key, as it is shown."""

@@ -5,7 +5,7 @@ Promises that nothing here is the user's, and that whatever is tried out here is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,7 +22,6 @@ from assistant.tui.widgets.tour_box import TO_BOX, TourBox
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank
-    from assistant.tui.app import RecollectApp
 
 
 class TourMemory(MemoryScreen):
@@ -61,17 +60,13 @@ class TourMemory(MemoryScreen):
         def show() -> None:
             self.app.screen.post_message(events.OpenMessage(event.message_id))
 
-        self._app.tour.look(Mode.CHAT, show)
+        self.recollect.tour.look(Mode.CHAT, show)
 
     def action_leave_tour(self) -> None:
-        self._app.tour.leave()
+        self.recollect.tour.leave()
 
     def action_to_tour(self) -> None:
         self._box.focus()
-
-    @property
-    def _app(self) -> RecollectApp:
-        return cast("RecollectApp", self.app)
 
 
 def _with_a_history(bank: MemoryBank) -> int | None:
