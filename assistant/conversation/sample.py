@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from assistant.memory import times
 from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import Conversation, MessageRole
 
 if TYPE_CHECKING:
-    from assistant.memory import times
 from assistant.memory.bank import MemoryBank
 
 TITLE = "A sample: two dogs and a birthday"
