@@ -15,7 +15,7 @@ from assistant.memory.operations import Action, MemoryOperation, OperationStatus
 from assistant.memory.records import Conversation, MessageRole
 
 if TYPE_CHECKING:
-from assistant.memory.bank import MemoryBank
+    from assistant.memory.bank import MemoryBank
 
 TITLE = "A sample: two dogs and a birthday"
 _MODEL = "sample"
