@@ -6,6 +6,7 @@ Knows nothing of what the process does.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,8 +24,10 @@ class Memory:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all its threads that have not ended, to the microsecond."""
-    return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    """Of all its threads, also of those that have ended, to the nanosecond."""
+    # The clock of a process by its id, as clock_getcpuclockid(3) makes it: what /proc sums up by thread forgets a
+    # thread as soon as it ends, and what it keeps for the process counts in steps of 10 ms.
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def memory_of(pid: int) -> Memory:

@@ -17,7 +17,7 @@ from assistant.agents.generation import USUAL_TRAITS, Agent, ChatMessage, Comple
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 
 TARGET = Path(__file__).resolve().parent / "chat.svg"
 SIZE = (94, 26)

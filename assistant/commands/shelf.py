@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # What follows is imported when it is needed: the chat makes 
     from assistant.llm.files.download import Progress
     from assistant.llm.files.installed import InstalledModels
     from assistant.llm.files.manifest import Model, ModelFile, ServerModel
-    from assistant.tui.model_shelf import Addition, InstalledModel, OfferedModel, OnProgress, Stock, Wanted
+    from assistant.tui.modeling.shelf import Addition, InstalledModel, OfferedModel, OnProgress, Stock, Wanted
 
 
 class Shelf:
-    """What is in the data folder `paths`, and what the catalogue offers (`tui.model_shelf.ModelShelf`)."""
+    """What is in the data folder `paths`, and what the catalogue offers (`tui.modeling.shelf.ModelShelf`)."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -36,7 +36,7 @@ class Shelf:
         from assistant.llm.files.installed import MODEL_VARIABLE
         from assistant.llm.files.resources import available_memory, free_disk
         from assistant.llm.files.speeds import read_speeds
-        from assistant.tui.model_shelf import Stock
+        from assistant.tui.modeling.shelf import Stock
 
         return Stock(
             self.installed(),
@@ -70,7 +70,7 @@ class Shelf:
         from assistant.llm.files.catalogue import CATALOGUE, memory_needed, read_catalogue
         from assistant.llm.files.manifest import models_folder
         from assistant.llm.files.partial import unfinished_in
-        from assistant.tui.model_shelf import OfferedModel
+        from assistant.tui.modeling.shelf import OfferedModel
 
         begun = {each.name: each for each in unfinished_in(self._paths.models)}
         found = []
@@ -234,7 +234,7 @@ def _described(model: Model, chosen: dict[Agent, Model], installed: InstalledMod
 
 
 def _server(model: ServerModel, used_by: tuple[Agent, ...]) -> InstalledModel:
-    from assistant.tui.model_shelf import InstalledModel
+    from assistant.tui.modeling.shelf import InstalledModel
 
     address, is_private, problem = model.address, False, ""
     try:
@@ -260,7 +260,7 @@ def _file(model: ModelFile, used_by: tuple[Agent, ...], *, came_along: bool) -> 
     from assistant.llm.files.gguf_header import read_header
     from assistant.llm.files.manifest import verify
     from assistant.llm.files.quantisation import quantisation
-    from assistant.tui.model_shelf import InstalledModel
+    from assistant.tui.modeling.shelf import InstalledModel
 
     header, problem = None, ""
     try:

@@ -36,7 +36,7 @@ from assistant.tui.tour import Tour
 
 if TYPE_CHECKING:
     from assistant.training.adopting import RunModels
-    from assistant.tui.model_shelf import ModelShelf
+    from assistant.tui.modeling.shelf import ModelShelf
 
 _SCREENS = {
     Mode.MEMORY: ("assistant.tui.screens.memory", "MemoryScreen"),

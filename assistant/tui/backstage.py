@@ -17,7 +17,7 @@ from assistant.tui.model_work import ModelWork
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank
     from assistant.training.adopting import RunModels
-    from assistant.tui.model_shelf import ModelShelf
+    from assistant.tui.modeling.shelf import ModelShelf
 
 Result = TypeVar("Result")
 

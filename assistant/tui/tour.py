@@ -23,8 +23,8 @@ from assistant.errors import EngineError, RecollectError
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
-from assistant.tui.widgets.transcript import Transcript
-from assistant.tui.widgets.transcript_lines import Welcome
+from assistant.tui.widgets.chat.transcript import Transcript
+from assistant.tui.widgets.chat.transcript_lines import Welcome
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank

@@ -14,7 +14,7 @@ from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 
 PATIENCE_SECONDS = 60.0

@@ -21,7 +21,7 @@ from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.screens.models import ModelsScreen
-from assistant.tui.widgets.model_list import ModelList
+from assistant.tui.widgets.models.list import ModelList
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, sees, until
 

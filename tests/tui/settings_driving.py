@@ -13,7 +13,7 @@ from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.screens.settings import SettingsScreen
-from assistant.tui.widgets.settings_rows import Row
+from assistant.tui.widgets.settings.rows import Row
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, until
 

@@ -10,7 +10,7 @@ from textual import events
 
 from assistant.memory.bank import MemoryBank, MessageState
 from assistant.memory.operations import Action
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import ScriptedGenerator, cites, updates
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

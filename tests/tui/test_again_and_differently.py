@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.memory.bank import MemoryBank
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

@@ -8,8 +8,8 @@ import pytest
 
 from assistant.memory.bank import MemoryBank
 from assistant.tui.screens.chat import ChatScreen
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.conversations import Conversations
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.conversations import Conversations
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.tui.copying import OSC_52_AT_MOST, copy
-from assistant.tui.widgets.messages import code_blocks
+from assistant.tui.widgets.chat.messages import code_blocks
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, sees, until
 

@@ -13,7 +13,7 @@ from assistant.memory.bank import MemoryBank, MessageState
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import Breaks, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

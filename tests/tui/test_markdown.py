@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.memory.bank import MemoryBank
-from assistant.tui.widgets.messages import Answer
+from assistant.tui.widgets.chat.messages import Answer
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from assistant.memory.operations import Action, MemoryOperation
 from assistant.tui.modes import Mode
-from assistant.tui.widgets.memory_details import details
-from assistant.tui.widgets.memory_messages import quoted
-from assistant.tui.widgets.memory_words import difference
+from assistant.tui.widgets.memory.details import details
+from assistant.tui.widgets.memory.messages import quoted
+from assistant.tui.widgets.memory.words import difference
 from tests.tui.driving import screen_text, sees, until
 from tests.tui.memory_screen import FACTS, adding, bank_in, memory_mode, opened_in_chat, remember, said
 

@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.pilot import Pilot
 
 from assistant.memory.bank import MemoryBank
-from assistant.tui.widgets.memory_facets import MemoryFacets
-from assistant.tui.widgets.memory_places import MemoryPlaces
-from assistant.tui.widgets.memory_rows import Column, ago, columns, on_one_line
-from assistant.tui.widgets.memory_search import MemorySearch
-from assistant.tui.widgets.memory_table import MemoryTable
+from assistant.tui.widgets.memory.facets import MemoryFacets
+from assistant.tui.widgets.memory.places import MemoryPlaces
+from assistant.tui.widgets.memory.rows import Column, ago, columns, on_one_line
+from assistant.tui.widgets.memory.search import MemorySearch
+from assistant.tui.widgets.memory.table import MemoryTable
 from tests.tui.driving import screen_text, sees, until
 from tests.tui.memory_screen import FACTS, bank_in, memory_mode, remember
 

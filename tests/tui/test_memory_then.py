@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.memory import times
-from assistant.tui.widgets.memory_words import day_in
+from assistant.tui.widgets.memory.words import day_in
 from tests.tui.driving import screen_text, sees, until
 from tests.tui.memory_screen import active, bank_in, memory_mode
 

@@ -9,8 +9,8 @@ import pytest
 
 from assistant.memory import times
 from assistant.memory.records import Growth
-from assistant.tui.widgets.memory_plot import plot
-from assistant.tui.widgets.memory_timeline import MemoryTimeline
+from assistant.tui.widgets.memory.plot import plot
+from assistant.tui.widgets.memory.timeline import MemoryTimeline
 from tests.tui.driving import screen_text, sees, until
 from tests.tui.memory_screen import FACTS, bank_in, memory_mode
 

@@ -13,9 +13,9 @@ from assistant.commands.shelf import Shelf
 from assistant.errors import ModelFileError
 from assistant.llm.files.manifest import models_folder
 from assistant.paths import Paths
-from assistant.tui.model_shelf import Addition
-from assistant.tui.widgets.model_details import ModelDetails
-from assistant.tui.widgets.model_list import ModelList
+from assistant.tui.modeling.shelf import Addition
+from assistant.tui.widgets.models.details import ModelDetails
+from assistant.tui.widgets.models.list import ModelList
 from tests.scripted import Breaks, ScriptedGenerator
 from tests.tui.driving import say, screen_text, sees, until
 from tests.tui.models_driving import Engines, app_with_shelf, in_models, loaded, offer_only, point_at

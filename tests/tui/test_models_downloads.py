@@ -12,7 +12,7 @@ import pytest
 from assistant.commands import fetching
 from assistant.llm.files import resources
 from assistant.paths import Paths
-from assistant.tui.model_downloads import State
+from assistant.tui.modeling.downloads import State
 from tests.llm.families import QWEN2, tiny_family
 from tests.llm.files.bad_server import BadServer
 from tests.tui.driving import screen_text, sees, until

@@ -17,7 +17,7 @@ from assistant.memory import times
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
-from assistant.tui.model_shelf import InstalledModel, OfferedModel, Stock
+from assistant.tui.modeling.shelf import InstalledModel, OfferedModel, Stock
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, say, sees, until
 from tests.tui.snapshots import matches

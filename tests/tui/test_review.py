@@ -10,7 +10,7 @@ from assistant.agents.generation import Completion, FinishReason, ModelTraits
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
-from assistant.tui.widgets.receipt import Receipt
+from assistant.tui.widgets.chat.receipt import Receipt
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, say, sees
 

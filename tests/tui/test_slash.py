@@ -8,7 +8,7 @@ import pytest
 
 from assistant.memory.bank import MemoryBank
 from assistant.tui.slash import Command, Slash, as_message, completed, fitting, parse
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

@@ -15,7 +15,7 @@ from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
 from assistant.tui.at_hand import ChatEngine
 from assistant.tui.lane import Lane
-from assistant.tui.widgets.composer import Composer
+from assistant.tui.widgets.chat.composer import Composer
 from tests.scripted import FakeEmbedder, ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, say, screen_text, sees, until
 

@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.memory_table import MemoryTable
-from assistant.tui.widgets.status import StatusLine
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.status import StatusLine
+from assistant.tui.widgets.memory.table import MemoryTable
 from assistant.tui.widgets.tour_box import TourBox
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.tui.widgets.training_plot import number, plot
+from assistant.tui.widgets.training.plot import number, plot
 
 
 def test_a_plot_has_its_numbers_and_its_steps_written_to_it() -> None:

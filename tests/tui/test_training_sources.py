@@ -10,8 +10,8 @@ from textual.widgets import Input
 from assistant.memory.bank import MemoryBank
 from assistant.paths import Paths
 from assistant.tui.app import RecollectApp
-from assistant.tui.widgets.training_preview import TrainingPreview
-from assistant.tui.widgets.training_sources import TrainingSources
+from assistant.tui.widgets.training.preview import TrainingPreview
+from assistant.tui.widgets.training.sources import TrainingSources
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, screen_text, sees, until
 

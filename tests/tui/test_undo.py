@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from assistant.memory.bank import MemoryBank
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.receipt import Receipt
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.receipt import Receipt
 from tests.scripted import ScriptedGenerator, cites, updates
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from assistant.memory.bank import FeedbackKind, MemoryBank, MemoryStatus
-from assistant.tui.widgets.used import UsedMemory
+from assistant.tui.widgets.chat.used import UsedMemory
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

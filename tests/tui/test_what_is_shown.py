@@ -11,10 +11,10 @@ from textual.widgets import Static
 
 from assistant.memory.bank import MemoryBank
 from assistant.tui.shown import day_and_time, plain, typeable
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.messages import Answer, UserMessage
-from assistant.tui.widgets.transcript import MOUNTED, Transcript
-from assistant.tui.widgets.transcript_lines import EarlierLine, LaterLine
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.messages import Answer, UserMessage
+from assistant.tui.widgets.chat.transcript import MOUNTED, Transcript
+from assistant.tui.widgets.chat.transcript_lines import EarlierLine, LaterLine
 from tests.scripted import ScriptedGenerator, cites
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

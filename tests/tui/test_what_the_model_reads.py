@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from assistant.agents.generation import Completion, FinishReason
 from assistant.memory.bank import MemoryBank
-from assistant.tui.widgets.messages import Answer, UserMessage
-from assistant.tui.widgets.transcript import Transcript
-from assistant.tui.widgets.transcript_lines import EarlierLine, SeenLine
+from assistant.tui.widgets.chat.messages import Answer, UserMessage
+from assistant.tui.widgets.chat.transcript import Transcript
+from assistant.tui.widgets.chat.transcript_lines import EarlierLine, SeenLine
 from tests.scripted import ScriptedGenerator
 from tests.tui.driving import ScriptedEngine, app_with, say, screen_text, sees, until
 

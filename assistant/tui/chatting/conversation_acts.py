@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.memory import times
 from assistant.tui.screens.asking import AskLine, Choose
-from assistant.tui.widgets.conversations import Conversations
+from assistant.tui.widgets.chat.conversations import Conversations
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen
@@ -31,7 +31,7 @@ class ConversationActs:
 
     async def open_panel(self, query: str = "") -> None:
         """Brings the list to the front."""
-        from assistant.tui.widgets.conversations import Conversations
+        from assistant.tui.widgets.chat.conversations import Conversations
 
         if self.panel is None:
             self.panel = Conversations(self)

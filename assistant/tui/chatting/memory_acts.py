@@ -13,10 +13,10 @@ from textual.content import Content
 from assistant.errors import InputError
 from assistant.memory.records import Memory, Operation
 from assistant.tui.shown import content
-from assistant.tui.widgets import receipt as receipts
-from assistant.tui.widgets import used as useds
-from assistant.tui.widgets.receipt import Receipt
-from assistant.tui.widgets.used import UsedMemory
+from assistant.tui.widgets.chat import receipt as receipts
+from assistant.tui.widgets.chat import used as useds
+from assistant.tui.widgets.chat.receipt import Receipt
+from assistant.tui.widgets.chat.used import UsedMemory
 
 if TYPE_CHECKING:
     from assistant.memory.bank import MemoryBank

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from assistant.memory.records import Message
 from assistant.tui.copying import copy
-from assistant.tui.widgets.messages import Answer, Said, UserMessage, code_blocks
-from assistant.tui.widgets.status import Key
+from assistant.tui.widgets.chat.messages import Answer, Said, UserMessage, code_blocks
+from assistant.tui.widgets.chat.status import Key
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen

@@ -53,7 +53,7 @@ class _Asking(ModalScreen[Value], Generic[Value]):
 
 
 class Confirm(_Asking[bool]):
-    """Whether to do something that cannot be taken back. The safe answer is at hand first."""
+    """Whether to do something. Where to be `careful`, as it cannot be taken back, the safe answer is at hand first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
@@ -61,14 +61,15 @@ class Confirm(_Asking[bool]):
         Binding("left,right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, title: str, text: str, verb: str) -> None:
+    def __init__(self, title: str, text: str, verb: str, *, careful: bool = True) -> None:
         super().__init__(title, text)
-        self._verb = verb
+        self._verb, self._careful = verb, careful
 
     def compose_answer(self) -> ComposeResult:
-        with Horizontal(id="buttons"):
-            yield Button("Cancel (n)", id="no", compact=True)
-            yield Button(f"{self._verb} (y)", id="yes", variant="error", compact=True)
+        no = Button("Cancel (n)", id="no", compact=True)
+        yes = Button(f"{self._verb} (y)", id="yes", variant="error" if self._careful else "primary", compact=True)
+        with Horizontal(id="buttons"):  # The first of the two has the focus.
+            yield from (no, yes) if self._careful else (yes, no)
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)

@@ -31,14 +31,14 @@ from assistant.tui.chatting.slash_acts import SlashActs
 from assistant.tui.modes import Mode
 from assistant.tui.screens.chat_following import FollowingScreen
 from assistant.tui.widgets.action_line import ActionLine
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.messages import Said
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.messages import Said
+from assistant.tui.widgets.chat.receipt import Receipt
+from assistant.tui.widgets.chat.status import StatusLine
+from assistant.tui.widgets.chat.transcript import Transcript
+from assistant.tui.widgets.chat.transcript_lines import EarlierLine, LaterLine, NoticeLine
+from assistant.tui.widgets.chat.used import Cited, UsedMemory
 from assistant.tui.widgets.mode_tabs import ModeTabs
-from assistant.tui.widgets.receipt import Receipt
-from assistant.tui.widgets.status import StatusLine
-from assistant.tui.widgets.transcript import Transcript
-from assistant.tui.widgets.transcript_lines import EarlierLine, LaterLine, NoticeLine
-from assistant.tui.widgets.used import Cited, UsedMemory
 
 
 class ChatScreen(FollowingScreen):

@@ -22,11 +22,11 @@ from assistant.tui import events
 from assistant.tui.backstage import Backstage
 from assistant.tui.session import WINDOW, Session
 from assistant.tui.shown import content
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.messages import Answer
-from assistant.tui.widgets.receipt import describe, describe_undone
-from assistant.tui.widgets.status import StatusLine
-from assistant.tui.widgets.transcript import Transcript
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.messages import Answer
+from assistant.tui.widgets.chat.receipt import describe, describe_undone
+from assistant.tui.widgets.chat.status import StatusLine
+from assistant.tui.widgets.chat.transcript import Transcript
 
 if TYPE_CHECKING:
     from assistant.tui.app import RecollectApp

@@ -20,14 +20,14 @@ from assistant.tui import events
 from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
 from assistant.tui.screens.mode import ModeScreen
-from assistant.tui.widgets import memory_changes as changes
-from assistant.tui.widgets.inbox_view import MOST, InboxView
-from assistant.tui.widgets.memory_changes import Change
-from assistant.tui.widgets.memory_part import MemoryPart
-from assistant.tui.widgets.memory_places import MemoryPlaces, Place
-from assistant.tui.widgets.memory_search import MemorySearch
-from assistant.tui.widgets.memory_timeline_view import MemoryTimelineView
-from assistant.tui.widgets.memory_view import MemoryView
+from assistant.tui.widgets.memory import changes
+from assistant.tui.widgets.memory.changes import Change
+from assistant.tui.widgets.memory.inbox_view import MOST, InboxView
+from assistant.tui.widgets.memory.part import MemoryPart
+from assistant.tui.widgets.memory.places import MemoryPlaces, Place
+from assistant.tui.widgets.memory.search import MemorySearch
+from assistant.tui.widgets.memory.timeline_view import MemoryTimelineView
+from assistant.tui.widgets.memory.view import MemoryView
 
 if TYPE_CHECKING:
     pass

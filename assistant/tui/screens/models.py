@@ -21,16 +21,15 @@ from assistant.errors import RecollectError
 from assistant.memory import times
 from assistant.tui import events
 from assistant.tui.backstage import Backstage
-from assistant.tui.model_bringing import ModelBringing
-from assistant.tui.model_choosing import ModelChoosing
-from assistant.tui.model_downloads import Downloads
-from assistant.tui.model_shelf import InstalledModel, OfferedModel, Stock
+from assistant.tui.modeling.bringing import ModelBringing
+from assistant.tui.modeling.choosing import ModelChoosing
+from assistant.tui.modeling.downloads import Downloads
+from assistant.tui.modeling.shelf import InstalledModel, OfferedModel, Stock
 from assistant.tui.modes import Mode
 from assistant.tui.shown import content
-from assistant.tui.widgets import model_details as details
-from assistant.tui.widgets import model_text as text
-from assistant.tui.widgets.model_details import ModelDetails
-from assistant.tui.widgets.model_list import Model, ModelList
+from assistant.tui.widgets.models import details, text
+from assistant.tui.widgets.models.details import ModelDetails
+from assistant.tui.widgets.models.list import Model, ModelList
 
 FRAME_SECONDS = 0.2
 """How often it is drawn how far a download or a check is."""

@@ -26,14 +26,14 @@ from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
 from assistant.tui.screens.asking import AskLine
 from assistant.tui.screens.mode import ModeScreen, SaidLine
-from assistant.tui.widgets import settings_rows as rows
-from assistant.tui.widgets.settings_data import DataActs
-from assistant.tui.widgets.settings_facts import InBank, OnDisk, in_bank, on_disk
-from assistant.tui.widgets.settings_health import HealthActs
-from assistant.tui.widgets.settings_import import ImportActs
-from assistant.tui.widgets.settings_list import SettingsList
-from assistant.tui.widgets.settings_panel import SettingsPanel
-from assistant.tui.widgets.settings_rows import Does, Row, Working
+from assistant.tui.widgets.settings import rows
+from assistant.tui.widgets.settings.data import DataActs
+from assistant.tui.widgets.settings.facts import InBank, OnDisk, in_bank, on_disk
+from assistant.tui.widgets.settings.health import HealthActs
+from assistant.tui.widgets.settings.importing import ImportActs
+from assistant.tui.widgets.settings.list import SettingsList
+from assistant.tui.widgets.settings.panel import SettingsPanel
+from assistant.tui.widgets.settings.rows import Does, Row, Working
 
 if TYPE_CHECKING:
     pass
@@ -288,7 +288,7 @@ class SettingsScreen(ModeScreen):
         await self.app.switch_mode(mode.name)
         if key == "inbox":
             from assistant.tui.screens.memory import MemoryScreen
-            from assistant.tui.widgets.memory_places import Place
+            from assistant.tui.widgets.memory.places import Place
 
             screen = self.app.screen
             if isinstance(screen, MemoryScreen):

@@ -22,8 +22,8 @@ from assistant.tui.backstage import Backstage
 from assistant.tui.chatting.composing import Composing
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.tour import STEPS, Shows
-from assistant.tui.widgets.composer import Composer
-from assistant.tui.widgets.receipt import Receipt
+from assistant.tui.widgets.chat.composer import Composer
+from assistant.tui.widgets.chat.receipt import Receipt
 from assistant.tui.widgets.tour_box import TO_BOX, TourBox
 
 _ONLY_A_SAMPLE = "Only a sample: nothing is answered."

@@ -16,8 +16,8 @@ from assistant.tui.backstage import Backstage
 from assistant.tui.modes import Mode
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.tour import STEPS, Shows
-from assistant.tui.widgets.memory_part import MemoryPart
-from assistant.tui.widgets.memory_places import Place
+from assistant.tui.widgets.memory.part import MemoryPart
+from assistant.tui.widgets.memory.places import Place
 from assistant.tui.widgets.tour_box import TO_BOX, TourBox
 
 if TYPE_CHECKING:

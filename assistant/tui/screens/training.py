@@ -16,10 +16,10 @@ from textual.widgets import ContentSwitcher
 
 from assistant.tui.modes import Mode
 from assistant.tui.screens.mode import ModeScreen
-from assistant.tui.widgets import training_text as text
-from assistant.tui.widgets.training_parts import Part, TrainingParts
-from assistant.tui.widgets.training_runs_view import TrainingRunsView
-from assistant.tui.widgets.training_sources_view import TrainingSourcesView
+from assistant.tui.widgets.training import text
+from assistant.tui.widgets.training.parts import Part, TrainingParts
+from assistant.tui.widgets.training.runs_view import TrainingRunsView
+from assistant.tui.widgets.training.sources_view import TrainingSourcesView
 
 
 class TrainingScreen(ModeScreen):

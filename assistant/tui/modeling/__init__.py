@@ -1,0 +1,1 @@
+"""What the Models mode does: downloads, adding and removing, choosing, measuring, checking."""

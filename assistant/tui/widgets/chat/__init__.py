@@ -1,0 +1,1 @@
+"""What the Chat mode is made of."""

@@ -1,0 +1,1 @@
+"""What the Memory mode is made of, its inbox and its timeline included."""

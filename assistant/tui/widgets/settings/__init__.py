@@ -1,0 +1,1 @@
+"""What the Settings mode is made of."""

@@ -1,0 +1,1 @@
+"""What the Training mode is made of."""
