@@ -34,6 +34,7 @@ from assistant.tui.widgets.chat.used import Cited
 
 MOUNTED = 80
 """Messages that are mounted at most; more of them at one end make room at the other."""
+_LAYOUT_SECONDS = 0.02
 
 
 class Transcript(VerticalScroll, can_focus=False):
@@ -95,11 +96,11 @@ class Transcript(VerticalScroll, can_focus=False):
         self.release_anchor()
         self._leave_to(first, EarlierLine)
         await self.query(EarlierLine).remove()
-        widgets: list[Widget] = [EarlierLine()] if window.earlier else []
-        await self.mount_all([*widgets, *widgets_of(window.entries, None)], before=0)
-        await self._drop_newer(MOUNTED)
+        await self._drop_newer(MOUNTED - len(window.entries))
+        new = [*([EarlierLine()] if window.earlier else []), *widgets_of(window.entries, None)]
+        await self.mount_all(new, before=0)
         await self.mark_seen_from(window.seen_from)
-        self._settle(first, height_on_screen)
+        self._settle(first, height_on_screen, new)
 
     async def show_later(self, window: Window) -> None:
         """Puts these entries after the last one, without moving what is being read."""
@@ -108,10 +109,11 @@ class Transcript(VerticalScroll, can_focus=False):
         height_on_screen = last.virtual_region.y - self.scroll_y
         self._leave_to(last, LaterLine)
         await self.query(LaterLine).remove()
-        await self.mount_all([*widgets_of(window.entries, last.said_at), *([LaterLine()] if window.later else [])])
-        await self._drop_older(MOUNTED)
+        await self._drop_older(MOUNTED - len(window.entries))
+        new = [*widgets_of(window.entries, last.said_at), *([LaterLine()] if window.later else [])]
+        await self.mount_all(new)
         await self.mark_seen_from(window.seen_from)
-        self._settle(last, height_on_screen)
+        self._settle(last, height_on_screen, new)
 
     @property
     def first_message_id(self) -> int | None:
@@ -214,10 +216,17 @@ class Transcript(VerticalScroll, can_focus=False):
         """The messages that are mounted, oldest first."""
         return [child for child in self.children if isinstance(child, Said)]
 
-    def _settle(self, said: Said, height_on_screen: float) -> None:
-        """Scrolls to where `said` stands as high as before; what moves until then is nobody who scrolls to an end."""
+    def _settle(self, said: Said, height_on_screen: float, new: Sequence[Widget]) -> None:
+        """Scrolls to where `said` stands as high as before the `new` ones came.
+
+        What moves until then is nobody who scrolls to an end.
+        """
 
         async def scroll() -> None:
+            # Textual lays out when it comes to it: after the next refresh is too early on a machine that is busy.
+            if not all(widget.outer_size for widget in new if widget.is_attached):
+                self.set_timer(_LAYOUT_SECONDS, scroll)
+                return
             await self.stop_animation("scroll_y", complete=False)
             self.scroll_to(y=said.virtual_region.y - height_on_screen, animate=False, force=True)
             self.call_after_refresh(end)
