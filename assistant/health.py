@@ -32,6 +32,7 @@ from assistant.memory import backups, checking
 from assistant.memory.database import Database
 from assistant.memory.encryption import Key
 from assistant.paths import DATA_DIR_VARIABLE, Paths
+from assistant.sizes import in_words
 
 LITTLE_ROOM, NO_ROOM = 1_000_000_000, 50_000_000
 """Bytes of free disk: below the first a model hardly fits, below the second a bank may not be written."""
@@ -77,9 +78,9 @@ def _folder(paths: Paths) -> Iterator[Finding]:
     free = free_disk(folder)
     if free is not None and free < LITTLE_ROOM:
         status = Status.PROBLEM if free < NO_ROOM else Status.WARNING
-        yield Finding(Part.FOLDER, status, f"The disk of {folder} has {_size(free)} left.", "Free some space.")
+        yield Finding(Part.FOLDER, status, f"The disk of {folder} has {in_words(free)} left.", "Free some space.")
     elif not mode:
-        room = f", and its disk has {_size(free)} left" if free is not None else ""
+        room = f", and its disk has {in_words(free)} left" if free is not None else ""
         yield Finding(Part.FOLDER, Status.GOOD, f"{folder} is yours alone{room}.")
 
 
@@ -115,7 +116,7 @@ def _bank(paths: Paths, key: Key | None, rebuild: bool) -> Iterator[Finding]:
         )
     if not ailments:
         sealed = ", encrypted" if key is not None else ""
-        size = _size(paths.database.stat().st_size)
+        size = in_words(paths.database.stat().st_size)
         yield Finding(Part.BANK, Status.GOOD, f"The bank is whole ({size}{sealed}).")
 
 
@@ -206,10 +207,11 @@ def _model(model: Model, agents: list[Agent], environ: Mapping[str, str]) -> Ite
         return
     needed, there = memory_needed(header), available_memory()
     if there is not None and needed > there:
-        what = f"{model.name}, for {users}, needs about {_size(needed)} of memory, and {_size(there)} are free."
+        what = f"{model.name}, for {users}, needs about {in_words(needed)} of memory, and {in_words(there)} are free."
         yield Finding(Part.MODELS, Status.WARNING, what, "Close other programs, or choose a smaller model.")
         return
-    what = f"{model.name}, for {users}, has its right size ({_size(header.size)}) and needs {_size(needed)} of memory."
+    right = f"has its right size ({in_words(header.size)}) and needs {in_words(needed)} of memory"
+    what = f"{model.name}, for {users}, {right}."
     yield Finding(Part.MODELS, Status.GOOD, what)
 
 
@@ -229,9 +231,9 @@ def _logs(paths: Paths) -> Finding:
     found = [path for path in paths.logs.glob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in found)
     if size > MUCH_LOGGED:
-        what = f"The logs in {paths.logs} take {_size(size)}."
+        what = f"The logs in {paths.logs} take {in_words(size)}."
         return Finding(Part.LOGS, Status.WARNING, what, "They can be deleted while Recollect is closed.")
-    what = f"{_size(size)}: what happened is in {log.file_of(paths)}, what llama.cpp said in engine.log beside it."
+    what = f"{in_words(size)}: what happened is in {log.file_of(paths)}, what llama.cpp said in engine.log beside it."
     return Finding(Part.LOGS, Status.GOOD, what)
 
 
@@ -266,10 +268,6 @@ def _versions() -> Iterator[Finding]:
                 what = f"{package} is not installed: {_WITHOUT[package]}."
                 yield Finding(Part.VERSIONS, Status.WARNING, what, "Install Recollect again: make run.")
     yield Finding(Part.VERSIONS, Status.GOOD, f"{', '.join(told)}.")
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

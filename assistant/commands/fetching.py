@@ -25,6 +25,7 @@ from assistant.llm.files.resources import available_memory
 from assistant.llm.protocol import USUAL_CONTEXT
 from assistant.llm.servers.address import ServerAddress, Structure
 from assistant.paths import Paths
+from assistant.sizes import in_words
 from assistant.tui.modeling.shelf import Addition, Wanted
 
 _NAME = re.compile(r"[\w.-]+")
@@ -115,7 +116,7 @@ def memory_shortage(path: Path) -> str:
     there, needed = available_memory(), memory_needed(read_header(path))
     if there is None or needed <= there:
         return ""
-    return f"It needs about {needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free now."
+    return f"It needs about {in_words(needed)} of memory, and {in_words(there)} are free now."
 
 
 def _file(addition: Addition, on_read: Callable[[int, int], None] | None) -> ModelFile:
@@ -189,6 +190,6 @@ def _check_memory(name: str, needed: int) -> None:
     there = available_memory()
     if there is not None and needed > there:
         raise InputError(
-            f"{name} needs about {needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free.",
+            f"{name} needs about {in_words(needed)} of memory, and {in_words(there)} are free.",
             "Close other programs, take a smaller model, or say --force.",
         )

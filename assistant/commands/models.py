@@ -14,6 +14,7 @@ from assistant.llm.files.download import Progress
 from assistant.llm.files.installed import InstalledModels
 from assistant.llm.files.manifest import Model, ModelFile, ServerModel
 from assistant.paths import Paths
+from assistant.sizes import in_words
 from assistant.tui.modeling.shelf import Addition, Fit, InstalledModel, Wanted, fit
 
 BAR = 24
@@ -51,7 +52,7 @@ def _list(args: argparse.Namespace) -> None:
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         output.print_data(_line(row, width))
-    found = f"{_megabytes(size)}  {embedder}" if size is not None else "not set up: python -m assistant.llm.embedder"
+    found = f"{in_words(size)}  {embedder}" if size is not None else "not set up: python -m assistant.llm.embedder"
     output.print_data(f"{'search':16}  {embedder.stem:{width}}  {found}")
 
 
@@ -73,7 +74,7 @@ def _line(row: dict[str, Any], width: int) -> str:
     elif "problem" in row:
         told = str(row["problem"])
     else:
-        told = f"{_megabytes(row['size'])}, needs {_megabytes(row['memory_needed'])} of memory  {row['path']}"
+        told = f"{in_words(row['size'])}, needs {in_words(row['memory_needed'])} of memory  {row['path']}"
         told += "".join(f"\n{'':18}{agent} by {path}" for agent, path in row["adapters"].items())
     return f"{used or '-':16}  {row['name']:{width}}  {told}"
 
@@ -102,7 +103,7 @@ def _list_available(args: argparse.Namespace) -> None:
     for row in rows:
         note = "" if row["fits"] else "  more memory than is free here"
         output.print_data(
-            f"{row['name']:16}  {_megabytes(row['size']):>9}  needs {_megabytes(row['memory_needed']):>9}"
+            f"{row['name']:16}  {in_words(row['size']):>9}  needs {in_words(row['memory_needed']):>9}"
             f"  {row['licence']}{note}"
         )
     output.print_note("`recollect models pull NAME` downloads one.")
@@ -200,7 +201,3 @@ def _bar(progress: Progress) -> str:
     seconds = f"  {left / progress.bytes_per_second:.0f} s left" if progress.bytes_per_second and left else ""
     speed = f"  {progress.bytes_per_second / 1e6:.1f} MB/s" if left else ""
     return f"[{'#' * filled}{'.' * (BAR - filled)}] {done} of {progress.total / 1e6:.1f} MB{speed}{seconds}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

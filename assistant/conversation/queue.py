@@ -50,12 +50,7 @@ def _ignore(_: Receipt) -> None:
 class ManagerQueue:
     """Runs the manager over the messages that wait for it. Several processes may do so on one bank."""
 
-    def __init__(self, bank: MemoryBank, manager: MemoryManager, *, ask_about: str = "") -> None:
-        """With `ask_about`, all that is proposed is held for review, for that reason.
-
-        What is proposed from a user's own files is so in any case.
-        """
-        self._ask_about = ask_about
+    def __init__(self, bank: MemoryBank, manager: MemoryManager) -> None:
         self._bank = bank
         self._manager = manager
         self._traits = manager.traits
@@ -162,7 +157,7 @@ class ManagerQueue:
             model=model,
             job_id=job.id,
             seen=offered,
-            held_for=self._ask_about or asked_about(message.external_id) or self._doubt(decision),
+            held_for=asked_about(message.external_id) or self._doubt(decision),
         )
         return tuple(applied)
 

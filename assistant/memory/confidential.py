@@ -6,9 +6,10 @@ Promises little beyond that: what looks like none of these is taken for no secre
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-_CARD = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")
+_DIGITS = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,39}(?![\d-])")
+_GAP = re.compile("[ -]")
 _SAID_TO_BE_ONE = re.compile(
     r"\b(pass(?:word|code|phrase)|pin(?: code| number)?|cvv|cvc|(?:api|access|secret|private|encryption) (?:key|token)"
     r"|recovery (?:code|phrase)|seed phrase)\b"
@@ -36,7 +37,15 @@ def secret_in(text: str) -> str:
 
 
 def _holds_card(text: str) -> bool:
-    return any(_luhn([int(c) for c in match[0] if c.isdigit()]) for match in _CARD.finditer(text))
+    return any(_luhn(number) for digits in _DIGITS.finditer(text) for number in _numbers(digits[0]))
+
+
+def _numbers(digits: str) -> Iterator[list[int]]:
+    """What may be the number of a card: the first groups of `digits`, as the code on its back may follow, or a date."""
+    for end in (*(gap.start() for gap in _GAP.finditer(digits)), len(digits)):
+        number = [int(c) for c in digits[:end] if c.isdigit()]
+        if 13 <= len(number) <= 19:
+            yield number
 
 
 def _luhn(digits: list[int]) -> bool:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 
 from assistant.memory.periods import Period
 
@@ -103,8 +103,6 @@ _EVENTS = (
 )
 
 
-# A table of ten thousand memories is read anew after every change of one of them.
-@lru_cache(maxsize=2**14)
 def kind_of(text: str, said_on: date, holds_from: Period | None = None) -> MemoryKind:
     """The kind of a memory that says `text`, was said on that day, and holds from then on."""
     text = text.replace("\u2019", "'")

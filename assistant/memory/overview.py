@@ -6,6 +6,7 @@ One query, whatever their number. Runs inside its caller's transaction.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import apsw
@@ -53,6 +54,8 @@ def _rows_as_of(connection: apsw.Connection, time: datetime) -> list[MemoryRow]:
     return [row for row in map(_from_row, then.values()) if row.memory.status is MemoryStatus.ACTIVE]
 
 
+# A table of ten thousand memories is read anew after every change of one of them.
+@lru_cache(maxsize=2**14)
 def _from_row(row: tuple[Any, ...]) -> MemoryRow:
     memory = memories.from_row(row[:-4])
     since, origin, last_used, uses = row[-4:]

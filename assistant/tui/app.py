@@ -46,7 +46,7 @@ _SCREENS = {
 }
 """Where the modes are that are imported when one first goes there."""
 
-_REST = 1.0
+_REST = 0.3
 """Seconds after the start until what may be needed next is brought in."""
 _BREATH = 0.05
 """Seconds between two things that are brought in, so that keys come through."""
@@ -134,7 +134,15 @@ class RecollectApp(App[None]):
             if looks.name == screen.CSS_PATH and not self.stylesheet.has_source(str(looks), ""):
                 self.stylesheet.read(looks)
                 self.stylesheet.parse()
-            await asyncio.sleep(_BREATH)
+            await self._pause_for_breath()
+            if mode is Mode.MEMORY:  # Its table reads all; what kind each is of is then known, and the file in memory.
+                await self.backstage.bank(lambda bank: bank.memory_rows())
+                await self._pause_for_breath()
+
+    async def _pause_for_breath(self) -> None:
+        await asyncio.sleep(_BREATH)
+        while self.current_mode != Mode.CHAT.name:  # Whoever has gone on to another mode waits for that one.
+            await asyncio.sleep(_REST)
 
     async def on_unmount(self) -> None:
         try:

@@ -134,7 +134,7 @@ def test_a_forgotten_fact_does_not_come_back(bank: MemoryBank, wording: str, tmp
     file = tmp_path / "old.txt"
     file.write_text("I have a dog named Buddy.")
     os.utime(file, (told_at.timestamp(), told_at.timestamp()))
-    queue = ManagerQueue(bank, MemoryManager(ScriptedGenerator(manager=[f"ADD: {wording}"])), ask_about="a file")
+    queue = ManagerQueue(bank, MemoryManager(ScriptedGenerator(manager=[f"ADD: {wording}"])))
     assert Importer(bank, queue, read_plain(file)[0], ()).run().rejected == 1
     [spoken] = tell(bank, "I have a dog, Buddy.", f"ADD: {wording}")
     assert (spoken.status, spoken.reason) == (HELD, "you had this forgotten, and then spoke of it again")

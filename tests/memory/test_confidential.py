@@ -13,6 +13,8 @@ from assistant.memory.confidential import secret_in
         ("My card is 4111 1111 1111 1111.", "a card number"),
         ("User's card number is 5500-0000-0000-0004.", "a card number"),
         ("378282246310005", "a card number"),
+        ("4111 1111 1111 1111 123", "a card number"),
+        ("It is 5500-0000-0000-0004 12 27 737", "a card number"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn", "a private key"),
         ("My password is hunter2", "a password or key"),
         ("User's wifi password is correct-horse", "a password or key"),
@@ -36,6 +38,7 @@ def test_secrets_are_seen(text: str, kind: str) -> None:
         "User was born on 1987-05-17.",
         "The order was 4111 1111 1111 1112.",  # Its check digit is wrong.
         "0000 0000 0000 0000",
+        "We ran 12 14 16 18 20 22 24 26 28 km.",
         "I forgot my password again.",
         "User uses a password manager.",
         "My key ring is red.",

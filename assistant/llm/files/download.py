@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import DiskFull, EngineError, InputError, InterruptedByUser, ModelFileError
 from assistant.llm.files.gguf_header import MAGIC, read_header
-from assistant.llm.files.partial import GOES_ON, Partial, Source, locked_partial, megabytes
+from assistant.llm.files.partial import GOES_ON, Partial, Source, locked_partial
 from assistant.llm.files.refusals import TOKEN_VARIABLE, check_magic, other_file, other_size, refusal
 from assistant.llm.files.resources import free_disk
 from assistant.paths import make_private_folder
+from assistant.sizes import in_words
 
 if TYPE_CHECKING:
     import httpx2
@@ -159,7 +160,7 @@ class _Transfer:
                     tries, mark = 0, partial.done
                 if tries == len(waits):
                     raise EngineError(
-                        f"The connection to {self.host} broke off after {megabytes(partial.done)}.", GOES_ON
+                        f"The connection to {self.host} broke off after {in_words(partial.done)}.", GOES_ON
                     ) from error
                 self.cancel.wait(waits[tries])
                 tries += 1
@@ -277,7 +278,7 @@ class _Transfer:
         needed = total - partial.done + RESERVE
         if free is not None and free < needed:
             raise DiskFull(
-                f"The disk has {megabytes(free)} left, and the download needs {megabytes(needed)}.",
+                f"The disk has {in_words(free)} left, and the download needs {in_words(needed)}.",
                 f"Free some space. {GOES_ON}",
             )
 

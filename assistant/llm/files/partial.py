@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import DiskFull, InputError, NotWritable
+from assistant.sizes import in_words
 
 fcntl: Any
 try:
@@ -163,16 +164,11 @@ def _open_beside(path: Path, lock: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def megabytes(size: int) -> str:
-    """Bytes, for people."""
-    return f"{size / 1e6:,.1f} MB"
-
-
 def write_error(error: OSError, path: Path, done: int) -> DiskFull | NotWritable:
     """What to tell about a file that cannot be written, of which `done` bytes are there."""
     # EFBIG: a limit on the size of files, which ends a download as a full disk does.
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull(f"The disk is full after {megabytes(done)} of the download.", f"Free some space. {GOES_ON}")
+        return DiskFull(f"The disk is full after {in_words(done)} of the download.", f"Free some space. {GOES_ON}")
     return NotWritable(f"{path} cannot be written ({error.strerror}).", "Make the folder writable.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assistant.agents.generation import Agent
 from assistant.errors import InputError, InterruptedByUser, RecollectError
@@ -18,9 +18,6 @@ from assistant.tui.screens.asking import Confirm
 from assistant.tui.screens.mode import ModeScreen
 from assistant.tui.widgets.models import text
 from assistant.tui.widgets.models.list import ModelList
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(slots=True)

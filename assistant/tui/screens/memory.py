@@ -7,7 +7,7 @@ and that the screen stays usable if the bank fails. Knows nothing of how the par
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -28,9 +28,6 @@ from assistant.tui.widgets.memory.places import MemoryPlaces, Place
 from assistant.tui.widgets.memory.search import MemorySearch
 from assistant.tui.widgets.memory.timeline_view import MemoryTimelineView
 from assistant.tui.widgets.memory.view import MemoryView
-
-if TYPE_CHECKING:
-    pass
 
 
 class MemoryScreen(ModeScreen):

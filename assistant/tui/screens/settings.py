@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -34,9 +34,6 @@ from assistant.tui.widgets.settings.importing import ImportActs
 from assistant.tui.widgets.settings.list import SettingsList
 from assistant.tui.widgets.settings.panel import SettingsPanel
 from assistant.tui.widgets.settings.rows import Does, Row, Working
-
-if TYPE_CHECKING:
-    pass
 
 Answer = TypeVar("Answer")
 

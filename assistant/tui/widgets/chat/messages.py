@@ -13,8 +13,9 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message as Event
+from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
@@ -108,6 +109,9 @@ class UserMessage(Said):
 
 class Answer(Said):
     """An answer: waited for, growing, or whole; one widget, whatever is in it."""
+
+    # Textual takes a new height, once it has laid it out, for a reason to lay out all anew: twice the work a line.
+    virtual_size = Reactive(Size(0, 0), repaint=False)
 
     def __init__(self, turn_id: int, message: Message | None = None, place: tuple[int, int] | None = None) -> None:
         super().__init__(turn_id)

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message as Event
+from textual.reactive import Reactive
 from textual.widget import Widget
 
 from assistant.errors import RecollectError
@@ -39,6 +41,9 @@ _LAYOUT_SECONDS = 0.02
 
 class Transcript(VerticalScroll, can_focus=False):
     """The messages that are mounted, in their order."""
+
+    # As with an answer; and room for its scrollbar is always kept, so that one that comes changes nothing either.
+    virtual_size = Reactive(Size(0, 0), repaint=False)
 
     class Reached(Event):
         """The user scrolled to an end behind which there is more."""

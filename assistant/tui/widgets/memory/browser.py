@@ -188,7 +188,8 @@ class MemoryBrowser(MemoryPart):
             self._details = None
             self.detail.show(None)
             return
-        await asyncio.sleep(_DETAIL_SECONDS)
+        if self._details is not None:
+            await asyncio.sleep(_DETAIL_SECONDS)
         self._details = await self.read(lambda bank: details(bank, row))
         self.detail.show(self._details)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from assistant.agents.generation import Agent
 from assistant.agents.speed import MeasuredSpeed, rate
+from assistant.sizes import in_words
 from assistant.tui.modeling.downloads import Download, State
 from assistant.tui.modeling.shelf import Fit, InstalledModel, fit
 from assistant.tui.shown import day_and_time
@@ -22,13 +23,7 @@ SILENT_SECONDS = 3.0
 
 def size(count: int | None) -> str:
     """As "6.1 MB" or "1.9 GB"; "" where it is not known."""
-    if count is None:
-        return ""
-    if count >= 1e9:
-        return f"{count / 1e9:,.1f} GB"
-    if count < 1e6:
-        return f"{count / 1e3:,.0f} kB"
-    return f"{count / 1e6:,.1f} MB" if count < 1e8 else f"{count / 1e6:,.0f} MB"
+    return in_words(count) if count is not None else ""
 
 
 def count(number: int) -> str:
