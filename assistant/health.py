@@ -32,7 +32,7 @@ from assistant.memory import backups, checking
 from assistant.memory.database import Database
 from assistant.memory.encryption import Key
 from assistant.paths import DATA_DIR_VARIABLE, Paths
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 
 LITTLE_ROOM, NO_ROOM = 1_000_000_000, 50_000_000
 """Bytes of free disk: below the first a model hardly fits, below the second a bank may not be written."""

@@ -58,7 +58,7 @@ def test_where_nothing_is_broken_every_part_is_good(paths: Paths) -> None:
     said = {finding.name: finding.message for finding in found}
     assert said[Part.FOLDER].startswith(f"{paths.data} is yours alone, and its disk has ")
     assert said[Part.SETTINGS] == "All are as usual."
-    assert said[Part.MODELS].startswith("tiny, for both agents, has its right size (0.")
+    assert said[Part.MODELS].startswith("tiny, for both agents, has its right size (")
     assert said[Part.TERMINAL] == "xterm-256color: 256 colours; UTF-8."
     assert said[Part.VERSIONS].startswith(f"Recollect {assistant.__version__}, Python 3.")
     assert f"sqlite-vec {metadata.version('sqlite-vec')}" in said[Part.VERSIONS]

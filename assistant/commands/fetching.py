@@ -25,7 +25,7 @@ from assistant.llm.files.resources import available_memory
 from assistant.llm.protocol import USUAL_CONTEXT
 from assistant.llm.servers.address import ServerAddress, Structure
 from assistant.paths import Paths
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 from assistant.tui.modeling.shelf import Addition, Wanted
 
 _NAME = re.compile(r"[\w.-]+")

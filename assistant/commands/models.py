@@ -14,7 +14,7 @@ from assistant.llm.files.download import Progress
 from assistant.llm.files.installed import InstalledModels
 from assistant.llm.files.manifest import Model, ModelFile, ServerModel
 from assistant.paths import Paths
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 from assistant.tui.modeling.shelf import Addition, Fit, InstalledModel, Wanted, fit
 
 BAR = 24

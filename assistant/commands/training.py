@@ -13,6 +13,7 @@ from assistant.commands.reading import confirm
 from assistant.commands.run_models import InstalledRunModels
 from assistant.commands.showing import shortened
 from assistant.errors import EngineError
+from assistant.quantities import counted
 from assistant.training import adopting, recipes, runs
 from assistant.training.learnable import Source, learnable
 from assistant.training.metrics import Watch
@@ -69,8 +70,8 @@ def _data(args: argparse.Namespace) -> None:
         output.print_note("Nothing was said yet, so there is nothing to learn from.")
         return
     output.print_note(
-        f"{len(found.learned_from)} of {len(found.sources)} conversations may be learned from: {found.messages:,}"
-        f" messages of yours, {found.signals:,} decisions."
+        f"{len(found.learned_from)} of {len(found.sources)} conversations may be learned from: "
+        f"{counted(found.messages, 'message')} of yours, {counted(found.signals, 'decision')}."
         f" {found.held_out:,} of {found.questions:,} questions are held out."
     )
     output.print_note("`recollect training preview ID` shows what is taken out of one.")
@@ -100,7 +101,7 @@ def _source_line(source: Source) -> str:
     lessons = source.lessons
     mark = "-" if source.bar is not None else " " if lessons.is_excluded else "x"
     why = source.bar or ("excluded" if lessons.is_excluded else f"{source.held_out} of {source.questions} held out")
-    told = f"{lessons.user_messages} messages, {source.signals} decisions, {why}"
+    told = f"{counted(lessons.user_messages, 'message')}, {counted(source.signals, 'decision')}, {why}"
     return f"[{mark}] {lessons.conversation_id:>5}  {shortened(lessons.title) or 'untitled'}  ({told})"
 
 

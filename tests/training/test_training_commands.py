@@ -35,7 +35,7 @@ def test_what_may_be_learned_from_is_listed_with_why_not(paths: Paths, capsys: p
     assert main(["training"]) == 0
     told = capsys.readouterr()
     assert told.out == (
-        "[-]     2  Hello  (1 messages, 0 decisions, too short)\n"
+        "[-]     2  Hello  (1 message, 0 decisions, too short)\n"
         "[x]     1  Dogs  (2 messages, 0 decisions, 1 of 2 held out)\n"
     )
     assert "1 of 2 conversations may be learned from: 2 messages of yours, 0 decisions." in told.err

@@ -24,7 +24,7 @@ from assistant.llm.files.partial import GOES_ON, Partial, Source, locked_partial
 from assistant.llm.files.refusals import TOKEN_VARIABLE, check_magic, other_file, other_size, refusal
 from assistant.llm.files.resources import free_disk
 from assistant.paths import make_private_folder
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 
 if TYPE_CHECKING:
     import httpx2

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import DiskFull, InputError, NotWritable
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 
 fcntl: Any
 try:

@@ -111,7 +111,7 @@ def test_a_connection_that_always_breaks_off_ends_with_how_to_go_on(server: BadS
     with pytest.raises(EngineError) as caught:
         fetch(server, target)
     assert str(caught.value) == (
-        "The connection to 127.0.0.1 broke off after 0.1 MB. The same command goes on where it stopped."
+        "The connection to 127.0.0.1 broke off after 100 kB. The same command goes on where it stopped."
     )
     assert partial(target).stat().st_size == 100_003
 
@@ -543,7 +543,7 @@ def test_a_disk_that_fills_up_keeps_what_there_is(server: BadServer, target: Pat
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
     _, said = child(server, target, limit).communicate(timeout=60)
     assert said == (
-        "DiskFull: The disk is full after 0.2 MB of the download. "
+        "DiskFull: The disk is full after 200 kB of the download. "
         "Free some space. The same command goes on where it stopped.\n"
     )
     assert partial(target).stat().st_size == 200_000

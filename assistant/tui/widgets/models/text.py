@@ -10,7 +10,7 @@ from datetime import datetime
 
 from assistant.agents.generation import Agent
 from assistant.agents.speed import MeasuredSpeed, rate
-from assistant.sizes import in_words
+from assistant.quantities import in_words
 from assistant.tui.modeling.downloads import Download, State
 from assistant.tui.modeling.shelf import Fit, InstalledModel, fit
 from assistant.tui.shown import day_and_time

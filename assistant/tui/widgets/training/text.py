@@ -11,6 +11,7 @@ from datetime import datetime
 
 from textual.content import Content
 
+from assistant.quantities import counted
 from assistant.training.following import CurveSeen, Far
 from assistant.training.learnable import Learnable, Source
 from assistant.training.preview import Previewed
@@ -40,7 +41,8 @@ def overview(found: Learnable) -> str:
     """What may be learned from, in one line."""
     use = len(found.learned_from)
     return (
-        f"{use} of {len(found.sources)} to learn from · {found.messages:,} messages · {found.signals:,} decisions"
+        f"{use} of {len(found.sources)} to learn from · {counted(found.messages, 'message')}"
+        f" · {counted(found.signals, 'decision')}"
         f" · {found.held_out:,} of {found.questions:,} held out"
     )
 

@@ -1,4 +1,4 @@
-"""Bytes as people read them. Knows nothing of what they are the size of."""
+"""Quantities as people read them. Knows nothing of what they are of."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ def in_words(size: float) -> str:
     if size < 1e6:
         return f"{size / 1e3:,.0f} kB"
     return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"
+
+
+def counted(number: int, noun: str) -> str:
+    """As "1 message" or "2,000 messages"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
