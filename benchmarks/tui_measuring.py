@@ -39,6 +39,7 @@ STOP = "stop"
 PAGE_UP = "\x1b[5~"
 END = "\x1b[F"
 BACKSPACE = "\x7f"
+REST_SECONDS = 3.0
 SCROLLED = 2_000
 _STUCK_SECONDS = 15.0
 """After so long without more of a reply, no more of it will come onto the screen."""
@@ -173,8 +174,9 @@ def _followed(window: Window, script: Script) -> tuple[dict[int, float], float |
 
 
 def memory(app: App, server: ScriptedServer, script: Script, last: int, scrolled: int) -> Result:
-    """MB of the program's own process: opened, after going back so many messages, and after a long reply."""
+    """MB of the program's own process: opened and at rest, after going back so many messages, and after a long reply."""
     with opened(app) as window:
+        window.look_on(REST_SECONDS)  # What it brings in beforehand for other modes is no growth.
         result: Result = {"opened": _size(window)}
         begin = window.now
         steps = _go_back(window, last - scrolled)

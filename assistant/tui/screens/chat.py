@@ -40,8 +40,6 @@ from assistant.tui.widgets.chat.transcript_lines import EarlierLine, LaterLine, 
 from assistant.tui.widgets.chat.used import Cited, UsedMemory
 from assistant.tui.widgets.mode_tabs import ModeTabs
 
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
-
 
 class ChatScreen(FollowingScreen):
     """One conversation, and the list of all."""
@@ -86,9 +84,6 @@ class ChatScreen(FollowingScreen):
     def _open(self) -> None:
         gc.freeze()  # What was imported stays; to look through it again and again would be for nothing.
         gc.enable()
-        # As it is set, Python looks for rings of garbage after every 700 objects, also while it reads ten thousand
-        # memories, each of which is several and none of them garbage.
-        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
         self.session.open(self.post_message)
 
     def on_key(self, event: Key) -> None:
