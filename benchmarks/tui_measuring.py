@@ -174,7 +174,7 @@ def _followed(window: Window, script: Script) -> tuple[dict[int, float], float |
 
 
 def memory(app: App, server: ScriptedServer, script: Script, last: int, scrolled: int) -> Result:
-    """MB of the program's own process: opened and at rest, after going back so many messages, and after a long reply."""
+    """MB of the program itself: opened and at rest, after going back so many messages, and after a long reply."""
     with opened(app) as window:
         window.look_on(REST_SECONDS)  # What it brings in beforehand for other modes is no growth.
         result: Result = {"opened": _size(window)}

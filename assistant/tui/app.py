@@ -47,7 +47,7 @@ _SCREENS = {
 """Where the modes are that are imported when one first goes there."""
 
 _REST = 0.3
-"""Seconds after the start until what may be needed next is brought in."""
+"""Seconds after the conversation is there until what may be needed next is brought in."""
 _BREATH = 0.05
 """Seconds between two things that are brought in, so that keys come through."""
 
@@ -103,6 +103,7 @@ class RecollectApp(App[None]):
         self.chat = ChatScreen(self.backstage)
         self.tour = Tour(self)
         self._exit_code = 0
+        self._is_warm = False
 
     def on_mount(self) -> None:
         self.add_mode(Mode.CHAT.name, lambda: self._of_now(self.chat))
@@ -227,14 +228,15 @@ class RecollectApp(App[None]):
     @on(events.EngineReady)
     @on(events.EngineFailed)
     def _tell_of_engine(self, event: events.EngineLoading | events.EngineReady | events.EngineFailed) -> None:
-        if self.engine is None:
-            self.run_worker(self._warm())
         self.engine = event
         self.engine_changed.publish(None)
 
     @on(events.Opened)
     def _welcome(self, event: events.Opened) -> None:
         self.tour.chat_opened(is_empty=event.conversation_id is None)
+        if not self._is_warm:
+            self._is_warm = True
+            self.run_worker(self._warm())
 
     @on(events.Answered)
     def _give_a_hint(self) -> None:
