@@ -141,6 +141,16 @@ class Database:
             finally:
                 target.close()
 
+    def copy_into(self, other: Database) -> None:
+        """Puts what this one holds in the place of all that `other` holds. Raises StorageError."""
+        with (
+            self._lock,
+            self._told(),
+            other._lock,
+            other._connection.backup("main", self._connection, "main") as backup,
+        ):
+            backup.step()
+
     def replace(self, key: Key | None) -> None:
         """Puts the same database under another key, or a plain one, in the place of this one, whole or not at all.
 

@@ -22,5 +22,16 @@ class InMemory(Database):
         # There is no such folder: so no file is ever taken for a copy of it.
         return cls(Path(f"/temporary-{secrets.token_hex(16)}/chat"))
 
+    @classmethod
+    def copy_of(cls, database: Database) -> InMemory:
+        """One that holds what `database` holds now, and goes its own way from then on. Raises StorageError."""
+        copy = cls.new()
+        try:
+            database.copy_into(copy)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
     def _make(self) -> str:
         return f"file:/{self.path.parent.name}?vfs=memdb"

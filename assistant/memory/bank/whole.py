@@ -68,6 +68,13 @@ class MemoryBank(Conversing, Remembering, Correcting, Queueing, Browsing, Teachi
             raise
         return cls(database, embedder)
 
+    def fork(self) -> MemoryBank:
+        """A temporary bank that holds what this one holds now, searched by the same embedder.
+
+        What is then done to one of the two is not seen in the other. Raises StorageError.
+        """
+        return MemoryBank(InMemory.copy_of(self._database), self.embedder)
+
     @property
     def is_temporary(self) -> bool:
         """Whether nothing of it is kept."""
