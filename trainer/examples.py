@@ -77,7 +77,7 @@ def groups(life: Life, wordings: Wordings, rng: Random, difficulty: Difficulty =
         if turn.speaker == USER and said and said[0][0] is turn:
             history = _grown(history, turn.text, said[0][1])
         if turn.questions:
-            yield _answer_examples(turn.questions, _known_after(turn), history, rng, difficulty)
+            yield _answer_examples(turn.questions, known_after(turn), history, rng, difficulty)
             asked = rng.choice(turn.questions)
             history = _grown(history, asked.text, asked.answer)
         earlier = [*earlier, f"{turn.speaker}: {turn.text}"][-2:]
@@ -112,7 +112,8 @@ def gold_operations(changes: tuple[Change, ...], offered: list[str]) -> tuple[Me
     return tuple(operations) or (MemoryOperation(Action.NOOP),)
 
 
-def _known_after(turn: Turn) -> list[Fact]:
+def known_after(turn: Turn) -> list[Fact]:
+    """What is remembered after a turn, if it was read rightly."""
     gone = {c.before.key for c in turn.changes if c.before}
     return [f for f in turn.known if f.key not in gone] + [c.after for c in turn.changes if c.after]
 

@@ -12,7 +12,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,8 @@ from trainer.data.facts import Fact
 from trainer.data.lives import Life, Question, Turn
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
+from trainer.episodes import BEGIN, BETWEEN_TURNS
 
-_BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
-_BETWEEN_TURNS = timedelta(hours=7)
 _LOST_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 
@@ -146,11 +144,11 @@ class _Telling:
         self._scores = scores
         self._conversation = bank.new_conversation().id
         self._ids: dict[tuple[str, ...], int] = {}
-        self._now = _BEGIN
+        self._now = BEGIN
 
     def tell(self, life: Life) -> None:
         for turn in life.turns:
-            self._now += _BETWEEN_TURNS
+            self._now += BETWEEN_TURNS
             self._told(turn)
             for question in turn.questions:
                 self._ask(question)

@@ -33,5 +33,9 @@ class InMemory(Database):
             raise
         return copy
 
+    def copy_into(self, other: Database) -> None:
+        with self._lock, self._told(), other._connection.backup("main", self._connection, "main") as backup:
+            backup.step()
+
     def _make(self) -> str:
         return f"file:/{self.path.parent.name}?vfs=memdb"

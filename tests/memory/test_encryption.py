@@ -180,3 +180,11 @@ def test_the_key_is_what_rfc_7914_makes_of_the_passphrase_at_that_cost(monkeypat
     assert encryption._COST == {"n": 65536, "r": 8, "p": 1}
     made = Key._made("correct horse", b"0123456789abcdef").key.hex()
     assert made == "9ec337667748bad3305feca6105b66cf3b771c27617beb41bc952198c35bd2f5"
+
+
+def test_a_fork_of_an_encrypted_bank_is_under_no_key(sealed: Path) -> None:
+    with (
+        MemoryBank.open(sealed, FakeEmbedder(), key=Key.of(sealed, "correct horse")) as bank,
+        bank.fork() as fork,
+    ):
+        assert texts(fork) == ["User keeps zanzibarine notes."]
