@@ -298,7 +298,7 @@ def test_what_a_terminal_is_told_of_its_size_reaches_the_program() -> None:
 @pytest.mark.slow
 def test_the_app_itself_is_measured_with_a_small_bank(tmp_path: Path) -> None:
     file = tmp_path / "tui.json"
-    command = "--only start,keys,stream --starts 1 --rounds 1 --keys 3 --tokens 300 --memories 60 --messages 80"
+    command = "--only start,keys,stream --starts 1 --rounds 1 --keys 3 --tokens 600 --memories 60 --messages 80"
     assert benchmark.main([*command.split(), "--json", str(file)]) == 0
     results = {result["part"]: result for result in json.loads(file.read_text())["results"]}
     assert 0 < results["start"]["cpu_s"] < results["start"]["paint_s"] + 0.5 < 60

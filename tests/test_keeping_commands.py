@@ -172,7 +172,7 @@ def test_a_backup_is_made_and_named(bank: MemoryBank, data: Path, capsys: pytest
 def test_the_doctor_finds_a_whole_bank_whole(bank: MemoryBank, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, note = run(capsys, "doctor")
     assert code == 0
-    assert re.search(r"^✓ bank +The bank is whole \(0\.\d MB\)\.$", out, re.MULTILINE)
+    assert re.search(r"^✓ bank +The bank is whole \(\d+ kB\)\.$", out, re.MULTILINE)
     assert note.startswith("Nothing is wrong; ")
     code, out, _ = run(capsys, "doctor", "--json")
     assert code == 0

@@ -198,7 +198,7 @@ def test_a_model_that_needs_more_memory_than_there_is_is_not_fetched(run: Run, m
     monkeypatch.setattr(fetching, "available_memory", lambda: 500_000_000)
     code, _, err = run("pull", "smollm2-135m")
     assert code == 2
-    assert err.splitlines()[0] == "recollect: smollm2-135m needs about 0.8 GB of memory, and 0.5 GB are free."
+    assert err.splitlines()[0] == "recollect: smollm2-135m needs about 783 MB of memory, and 500 MB are free."
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(
@@ -208,7 +208,7 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(
     with BadServer(qwen.read_bytes()) as server:
         code, _, err = run("pull", server.url("/model.gguf"))
     assert code == 4
-    assert err.startswith("recollect: The disk has 0.0 MB left, and the download needs ")
+    assert err.startswith("recollect: The disk has 1 kB left, and the download needs ")
     assert server.asked("range") == [None]
 
 

@@ -101,7 +101,7 @@ def test_a_run_goes_on_when_the_app_ends_and_the_next_one_finds_it(paths: Paths)
 from pathlib import Path
 from assistant.paths import Paths
 from tests.training.going import begin
-print(begin(Paths(Path({str(paths.data)!r})), pace="0.02").name)
+print(begin(Paths(Path({str(paths.data)!r})), size=500, pace="0.02").name)
 """
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", app], capture_output=True, text=True, check=True, cwd=root)
