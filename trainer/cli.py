@@ -14,6 +14,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.errors import TrainingError
+
 if TYPE_CHECKING:
     from trainer.schedule import Schedule
 
@@ -23,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+    except TrainingError as error:
+        print(f"recollect-train: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
         return 130
@@ -55,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     starter.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
     starter.set_defaults(run=_starter)
 
+    run = commands.add_parser("run", help="train an agent as a recipe says: SFT, GRPO or PPO")
+    run.add_argument("recipe", help="a file of YAML, or the name of one that comes along")
+    run.add_argument("--run", dest="folder", type=Path, help="folder of the run (runs/RECIPE); it goes on from there")
+    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
+    run.add_argument("--threads", type=int, help="of the processor (all)")
+    run.add_argument("--dry-run", action="store_true", help="say what it takes, and train nothing")
+    run.set_defaults(run=_run)
+
     publish = commands.add_parser("publish", help="measure the model of a finished run, and publish it")
     publish.add_argument("folder", type=Path, help="folder of the run")
     publish.add_argument("--models", type=Path, default=Path("models"), help="folder to publish to")
@@ -71,6 +84,33 @@ def _parser() -> argparse.ArgumentParser:
     lives.add_argument("--mistakes", type=int, default=0, metavar="N", help="also show the first N mistakes")
     lives.set_defaults(run=_lives)
     return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from trainer.recipes import read, written
+
+    recipe = read(options.recipe, options.set)
+    if options.dry_run:
+        print(written(recipe))
+        return 0
+    folder = options.folder or Path("runs") / Path(options.recipe).stem
+    _quiet()
+    import torch
+
+    from trainer.running import run
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    command = " ".join(["recollect-train run", str(options.recipe), *(f"--set {each}" for each in options.set)])
+    _say(f"The model is in {run(recipe, folder, command, _say)}.")
+    return 0
+
+
+def _quiet() -> None:
+    """Keeps libraries from drawing bars of their own for what takes a moment."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _starter(options: argparse.Namespace) -> int:

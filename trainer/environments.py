@@ -22,7 +22,7 @@ from assistant.agents.generation import (
 from assistant.agents.manager import Decision, MemoryManager
 from assistant.conversation.queue import ManagerQueue
 from assistant.errors import InputError
-from assistant.memory.bank import Embedder, MemoryBank, Operation
+from assistant.memory.bank import Embedder, Memory, MemoryBank, Operation
 from assistant.memory.operations import MemoryOperation
 from trainer.dialogues import Asked
 from trainer.episodes import AnswerEpisode, ManagerEpisode
@@ -51,6 +51,10 @@ class ManagerEnvironment:
     def prompt(self, episode: ManagerEpisode) -> Prompt:
         """What the app would ask the Manager about the message of `episode`."""
         return self._base(episode).prompt
+
+    def offered(self, episode: ManagerEpisode) -> tuple[str, ...]:
+        """The memories in that prompt, in their order."""
+        return self._base(episode).offered
 
     def outcomes(
         self, episodes: Sequence[ManagerEpisode], completions: Sequence[Sequence[Sampled]]
@@ -84,7 +88,7 @@ class ManagerEnvironment:
             operations, malformed = _applied(fork, sampled, self._traits)
             fork.index_all()
             prompts = [_question_prompt(fork, question, self._traits) for question in episode.questions]
-            after = tuple(memory.text for memory in fork.memories())
+            after = _texts(fork.memories())
         return _After(sampled.text, operations, after, prompts, malformed)
 
     def _outcome(self, episode: ManagerEpisode, after: _After, answers: _Answers) -> ManagerOutcome:
@@ -128,6 +132,7 @@ class _Base:
 
     bank: MemoryBank
     texts: tuple[str, ...]
+    offered: tuple[str, ...]
     prompt: Prompt
 
     @classmethod
@@ -147,7 +152,8 @@ class _Base:
         heard = _Listening()
         with bank.fork() as fork:
             ManagerQueue(fork, MemoryManager(heard, traits)).run_pending()
-        return cls(bank, tuple(memory.text for memory in bank.memories()), heard.prompt)
+        offered = bank.related(message.text, traits.memories_offered)
+        return cls(bank, _texts(bank.memories()), _texts(offered), heard.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,10 @@ def _applied(fork: MemoryBank, sampled: Sampled, traits: ModelTraits) -> tuple[t
     return ((), malformed.reason) if malformed is not None else (receipt.operations, "")
 
 
+def _texts(memories: Sequence[Memory]) -> tuple[str, ...]:
+    return tuple(memory.text for memory in memories)
+
+
 def _done(operation: Operation) -> Done:
     asked = MemoryOperation(operation.action, operation.memory_id, operation.text)
     return Done(asked, operation.status, operation.text_before, operation.reason)
@@ -217,7 +227,7 @@ def _done(operation: Operation) -> Done:
 
 def _question_prompt(bank: MemoryBank, question: Asked, traits: ModelTraits) -> tuple[Prompt, tuple[str, ...]]:
     """What the app would ask about `question` alone, and the memories that it would offer."""
-    offered = tuple(memory.text for memory in bank.related(question.text, traits.memories_offered))
+    offered = _texts(bank.related(question.text, traits.memories_offered))
     return _answer_prompt(question, offered, (), traits), offered
 
 
