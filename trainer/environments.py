@@ -85,9 +85,9 @@ class ManagerEnvironment:
     def _tried(self, episode: ManagerEpisode, sampled: Sampled) -> _After:
         base = self._base(episode)
         with base.bank.fork() as fork:
-            operations, malformed = _applied(fork, sampled, self._traits)
+            operations, malformed = applied(fork, sampled, self._traits)
             fork.index_all()
-            prompts = [_question_prompt(fork, question, self._traits) for question in episode.questions]
+            prompts = [question_prompt(fork, question, self._traits) for question in episode.questions]
             after = _texts(fork.memories())
         return _After(sampled.text, operations, after, prompts, malformed)
 
@@ -97,7 +97,7 @@ class ManagerEnvironment:
         return ManagerOutcome(
             completion=after.completion,
             message=episode.message.text,
-            sources=(episode.message.text, *(said.text for said in episode.earlier), *base.texts),
+            sources=(*(f"{said.speaker}: {said.text}" for said in (episode.message, *episode.earlier)), *base.offered),
             done=tuple(_done(operation) for operation in after.operations),
             bank_before=base.texts,
             bank_after=after.texts,
@@ -121,7 +121,7 @@ class AnswerEnvironment:
     ) -> list[list[AnswerOutcome]]:
         """What came of each of the `completions` that each of `episodes` has."""
         return [
-            [_read(episode.question, sampled, episode.offered) for sampled in texts]
+            [read_answer(episode.question, sampled, episode.offered) for sampled in texts]
             for episode, texts in zip(episodes, completions, strict=True)
         ]
 
@@ -149,11 +149,8 @@ class _Base:
         message = episode.message
         bank.add_message(number, "user", message.text, speaker=message.speaker, created_at=message.at, remember=True)
         bank.index_all()
-        heard = _Listening()
-        with bank.fork() as fork:
-            ManagerQueue(fork, MemoryManager(heard, traits)).run_pending()
         offered = bank.related(message.text, traits.memories_offered)
-        return cls(bank, _texts(bank.memories()), _texts(offered), heard.prompt)
+        return cls(bank, _texts(bank.memories()), _texts(offered), waiting_prompt(bank, traits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +172,7 @@ class _Answers:
         self._completions = dict(zip(different, answerer(different), strict=True)) if different else {}
 
     def answered(self, question: Asked, prompt: Prompt, offered: Sequence[str]) -> Answered:
-        return _read(question, self._completions[prompt], offered).answered
+        return read_answer(question, self._completions[prompt], offered).answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +205,18 @@ class _Watched(MemoryManager):
         return self.decision
 
 
-def _applied(fork: MemoryBank, sampled: Sampled, traits: ModelTraits) -> tuple[tuple[Operation, ...], str]:
-    """What the app's queue makes of a completion; and why it cannot be read, or ""."""
+def waiting_prompt(bank: MemoryBank, traits: ModelTraits) -> Prompt:
+    """What the app's queue would ask the Manager about the message that waits in `bank`, in which nothing changes."""
+    heard = _Listening()
+    with bank.fork() as fork:
+        ManagerQueue(fork, MemoryManager(heard, traits)).run_pending()
+    return heard.prompt
+
+
+def applied(bank: MemoryBank, sampled: Sampled, traits: ModelTraits) -> tuple[tuple[Operation, ...], str]:
+    """What the app's queue makes of a completion about the message that waits; and why it cannot be read, or ""."""
     manager = _Watched(_Saying(sampled), traits)
-    [receipt] = ManagerQueue(fork, manager).run_pending()
+    [receipt] = ManagerQueue(bank, manager).run_pending()
     malformed = manager.decision.malformed
     return ((), malformed.reason) if malformed is not None else (receipt.operations, "")
 
@@ -225,7 +230,7 @@ def _done(operation: Operation) -> Done:
     return Done(asked, operation.status, operation.text_before, operation.reason)
 
 
-def _question_prompt(bank: MemoryBank, question: Asked, traits: ModelTraits) -> tuple[Prompt, tuple[str, ...]]:
+def question_prompt(bank: MemoryBank, question: Asked, traits: ModelTraits) -> tuple[Prompt, tuple[str, ...]]:
     """What the app would ask about `question` alone, and the memories that it would offer."""
     offered = _texts(bank.related(question.text, traits.memories_offered))
     return _answer_prompt(question, offered, (), traits), offered
@@ -239,7 +244,8 @@ def _answer_prompt(
     return heard.prompt
 
 
-def _read(question: Asked, sampled: Sampled, offered: Sequence[str]) -> AnswerOutcome:
+def read_answer(question: Asked, sampled: Sampled, offered: Sequence[str]) -> AnswerOutcome:
+    """What the app makes of a completion of the Answer Agent."""
     reply = AnswerAgent(_Saying(sampled)).reply(question.text, offered)
     malformed = reply.malformed.reason if reply.malformed is not None else "" if sampled.ended else "cut off"
     used = tuple(offered[number - 1] for number in reply.answer.ids)

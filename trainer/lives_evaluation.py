@@ -7,7 +7,6 @@ questions are put to the chat. Nothing is counted as right that the user would n
 
 from __future__ import annotations
 
-import string
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from trainer.data.lives import Life, Question, Turn
 from trainer.data.simulate import simulate
 from trainer.data.wordings import Wordings
 from trainer.episodes import BEGIN, BETWEEN_TURNS
+from trainer.metrics import normalised
 
 _LOST_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
@@ -102,12 +102,6 @@ class Scores:
 
 def _whole(tallies: dict[str, Tally]) -> Tally:
     return Tally(sum(t.right for t in tallies.values()), sum(t.total for t in tallies.values()))
-
-
-def normalised(text: str) -> str:
-    """Lower case, no punctuation, no articles, single spaces: the form in which answers are compared."""
-    words = text.lower().translate(str.maketrans("", "", string.punctuation)).split()
-    return " ".join(word for word in words if word not in ("a", "an", "the"))
 
 
 def evaluate(

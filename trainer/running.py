@@ -7,6 +7,7 @@ JSON lines, whole checkpoints, and at the end the model; and that the same comma
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -67,7 +68,7 @@ class Watching(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Every so many steps, and at the last."""
-        every = self._recipe.evaluation.every
+        every = self._recipe.evaluation.every * _updates(self._recipe)
         if every and (state.global_step % every == 0 or state.global_step == state.max_steps):
             self._watch(state)
 
@@ -75,9 +76,10 @@ class Watching(TrainerCallback):
         if not self._recipe.evaluation.every or not state.is_world_process_zero:
             return
         found = score(self._made.held_out, self._made.policy, self._recipe.rollout.max_completion)
-        self._say(f"step {state.global_step}: {found}")
+        step = state.global_step // _updates(self._recipe)
+        self._say(f"step {step}: {found}")
         with self._file.open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"step": state.global_step, **found.as_dict()}) + "\n")
+            log.write(json.dumps({"step": step, **found.as_dict()}) + "\n")
 
 
 class Stopping(TrainerCallback):
@@ -126,16 +128,21 @@ def _common(recipe: Recipe) -> dict[str, Any]:
         "per_device_train_batch_size": how.micro_batch,
         "gradient_accumulation_steps": recipe.accumulation(_processes()),
         "seed": recipe.seed,
-        "save_steps": recipe.checkpoints.every,
+        "save_steps": recipe.checkpoints.every * _updates(recipe),
         "save_total_limit": recipe.checkpoints.kept,
         "report_to": "none" if recipe.report_to is Report.NONE else recipe.report_to.value,
         "use_cpu": device().type == "cpu",
     }
 
 
-def _processes() -> int:
-    import os
+def _updates(recipe: Recipe) -> int:
+    """How often the weights change in one step of a recipe; transformers calls each of these a step."""
+    if recipe.algorithm is not Algorithm.PPO:
+        return 1
+    return recipe.ppo.epochs * (recipe.optimisation.batch // (recipe.ppo.mini_batch or recipe.optimisation.batch))
 
+
+def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -205,10 +212,9 @@ def _vllm(recipe: Recipe) -> dict[str, Any]:
 def _ppo(recipe: Recipe, folder: Path, made: Materials, callbacks: Sequence[TrainerCallback]) -> Trainer:
     how, optimisation = recipe.ppo, recipe.optimisation
     rollouts = _steps(recipe, len(made.task.prompts))
-    steps = rollouts * how.epochs * (optimisation.batch // (how.mini_batch or optimisation.batch))
     args = ppo.PPOConfig(
         output_dir=str(folder),
-        max_steps=steps,
+        max_steps=rollouts * _updates(recipe),
         logging_steps=1,
         save_strategy="steps",
         disable_tqdm=True,

@@ -89,7 +89,7 @@ def test_questions_are_answered_from_the_bank_as_the_completion_left_it(environm
     assert merged.bank_after == (BOTH, LIMA)
     assert merged.answers[0] == Answered(HOW_MANY, f"{BOTH} [1]")
     assert nothing.answers[0] == Answered(HOW_MANY, f"{BUDDY} [1]")
-    assert merged.sources == ("I adopted another dog, Scout.", "Guess what.", BUDDY, LIMA)
+    assert merged.sources == ("User: I adopted another dog, Scout.", "User: Guess what.", BUDDY, LIMA)
 
 
 def test_completions_of_one_message_do_not_see_each_other(environment: ManagerEnvironment) -> None:
