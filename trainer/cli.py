@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.errors import TrainingError
 
 if TYPE_CHECKING:
+    from trainer.recipe import Recipe
     from trainer.schedule import Schedule
 
 
@@ -66,7 +67,22 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
     run.add_argument("--threads", type=int, help="of the processor (all)")
     run.add_argument("--dry-run", action="store_true", help="say what it takes, and train nothing")
+    run.add_argument("--gpus", type=int, default=1, help="for --dry-run: how many there would be (1)")
     run.set_defaults(run=_run)
+
+    turns = commands.add_parser("alternate", help="train both agents in turns: answer, manager, answer …")
+    turns.add_argument("answer", help="recipe of the Answer Agent")
+    turns.add_argument("manager", help="recipe of the Memory Manager")
+    turns.add_argument("--rounds", type=int, default=4, help="runs in all, of both (4)")
+    turns.add_argument("--run", dest="folder", type=Path, default=Path("runs/alternate"), help="folder of all runs")
+    turns.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of both recipes")
+    turns.set_defaults(run=_alternate)
+
+    plot = commands.add_parser("plot", help="draw the curves of runs")
+    plot.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
+    plot.add_argument("--to", type=Path, default=Path("curves.svg"), metavar="FILE", help=".png or .svg (curves.svg)")
+    plot.add_argument("--only", action="append", default=[], metavar="NAME", help="a curve; repeatable")
+    plot.set_defaults(run=_plot)
 
     publish = commands.add_parser("publish", help="measure the model of a finished run, and publish it")
     publish.add_argument("folder", type=Path, help="folder of the run")
@@ -90,10 +106,10 @@ def _run(options: argparse.Namespace) -> int:
     from trainer.recipes import read, written
 
     recipe = read(options.recipe, options.set)
+    folder = options.folder or Path("runs") / Path(options.recipe).stem
     if options.dry_run:
         print(written(recipe))
-        return 0
-    folder = options.folder or Path("runs") / Path(options.recipe).stem
+        return _told_what_it_takes(recipe, folder, options.gpus)
     _quiet()
     import torch
 
@@ -103,6 +119,37 @@ def _run(options: argparse.Namespace) -> int:
         torch.set_num_threads(options.threads)
     command = " ".join(["recollect-train run", str(options.recipe), *(f"--set {each}" for each in options.set)])
     _say(f"The model is in {run(recipe, folder, command, _say)}.")
+    return 0
+
+
+def _told_what_it_takes(recipe: Recipe, folder: Path, gpus: int) -> int:
+    from trainer.estimates import estimate
+    from trainer.materials import model_folder
+    from trainer.shapes import Shape
+
+    shape = Shape.read(Path(model_folder(recipe.model, folder)))
+    print(estimate(recipe, shape, gpus=gpus).table())
+    return 0
+
+
+def _alternate(options: argparse.Namespace) -> int:
+    from trainer.alternating import alternate
+    from trainer.recipes import read
+
+    answer, manager = (read(each, options.set) for each in (options.answer, options.manager))
+    _quiet()
+    words = ["recollect-train alternate", str(options.answer), str(options.manager), f"--rounds {options.rounds}"]
+    command = " ".join([*words, *(f"--set {each}" for each in options.set)])
+    for agent, model in alternate(answer, manager, options.rounds, options.folder, command, _say).items():
+        _say(f"The {agent} agent is in {model}.")
+    return 0
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from trainer.plotting import plot
+
+    names = plot(options.runs, options.to, options.only)
+    _say(f"{', '.join(names)}: {options.to}")
     return 0
 
 

@@ -95,4 +95,6 @@ class Prompting:
         try:
             return ChatTemplate(source, bos=self._tokenizer.bos_token or "", eos=self._tokenizer.eos_token or "")
         except TemplateError as error:
-            raise TrainingError(f"The model's chat template cannot be used ({error}).", "Choose another model.") from error
+            raise TrainingError(
+                f"The model's chat template cannot be used ({error}).", "Choose another model."
+            ) from error

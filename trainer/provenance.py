@@ -10,6 +10,9 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+MODEL = "model"
+"""The folder in that of a run in which the finished model is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:

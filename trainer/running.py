@@ -24,13 +24,13 @@ from trainer.examples import Example
 from trainer.losses import Kl
 from trainer.materials import Materials, device, materials, model_folder, note_traits, traits_of
 from trainer.policy import Policy
-from trainer.provenance import Provenance
+from trainer.provenance import MODEL, Provenance
 from trainer.recipe import Recipe
 from trainer.recipes import written
 from trainer.records import last_checkpoint
 from trainer.stopping import asked_to_stop
 
-RECIPE, EVALUATION, MODEL = "recipe.yaml", "evaluation.jsonl", "model"
+RECIPE, EVALUATION = "recipe.yaml", "evaluation.jsonl"
 _SCHEDULES = {
     Curve.CONSTANT: "constant_with_warmup",
     Curve.LINEAR: "linear",
