@@ -26,7 +26,7 @@ run: $(APP)
 	@exec $(BIN)/recollect
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(DEV)
 	$(BIN)/ruff check
