@@ -157,7 +157,7 @@ def _quiet() -> None:
     """Keeps libraries from drawing bars of their own for what takes a moment."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _starter(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +172,13 @@ class _Maker:
     def _answer_episodes(self, data: Data) -> tuple[list[AnswerEpisode], tuple[Example, ...]]:
         if data.source is not Source.LIVES:
             return self._replayed(data)[1][: data.questions], ()
-        pairs = [
+        offer = self._traits.memories_offered
+        told = (
             pair
             for name, life in told_lives(data)
-            for pair in of_answers(life, answers_of_life(life, name, self._traits.memories_offered), self._answers)
-        ][: data.questions]
+            for pair in of_answers(life, answers_of_life(life, name, offer), self._answers)
+        )
+        pairs = list(islice(told, data.questions))
         return [episode for episode, _ in pairs], tuple(example for _, example in pairs)
 
     def _replayed(self, data: Data) -> tuple[list[ManagerEpisode], list[AnswerEpisode]]:
