@@ -129,7 +129,9 @@ def peer(programs: Path, folder: Path, server: str) -> App:
 
 
 def _terminal(environment: Mapping[str, str]) -> dict[str, str]:
-    return {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    # With COLUMNS and LINES, which some shells and test runners set, programs do not ask the terminal how large it is.
+    usual = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
+    return {**usual, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
 def _alone(home: Path, more: Mapping[str, str]) -> dict[str, str]:

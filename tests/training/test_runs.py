@@ -108,6 +108,7 @@ print(begin(Paths(Path({str(paths.data)!r})), size=500, pace="0.02").name)
 
     (run,) = runs.runs(paths)
     assert (run.name, run.state) == (done.stdout.strip(), RunState.RUNNING)
+    until(lambda: steps(run) > 0)  # One that has not begun to listen may miss what it is told.
     assert runs.stop(run).name == run.name
     assert ended(paths, run).state is RunState.STOPPED
 
