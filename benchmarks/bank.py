@@ -130,6 +130,19 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def machine_of(command: Sequence[str]) -> dict[str, Any]:
+    """What figures depend on: this machine as it is now, the commit, and the command that measures."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": processor(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+        "commit": commit_of_checkout(),
+        "command": shlex.join(command),
+    }
+
+
 def processor() -> str:
     """The name of the processor."""
     facts = Path("/proc/cpuinfo")

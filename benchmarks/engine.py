@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.llm.files.gguf_header import read_header
-from benchmarks.bank import commit_of_checkout, processor
+from benchmarks.bank import machine_of
 from benchmarks.bodies import Body, large, shipped, small
 from benchmarks.engine_table import report_text
 from benchmarks.random_body import REAL
@@ -130,15 +127,7 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
             command += [f"--{name}", str(value)]
     if options.model:
         command += ["--model", *(path.name for path in options.model)]
-    return {
-        "cores": os.cpu_count(),
-        "processor": processor(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load": os.getloadavg()[0],
-        "commit": commit_of_checkout(),
-        "command": shlex.join(command),
-    }
+    return machine_of(command)
 
 
 if __name__ == "__main__":

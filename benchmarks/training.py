@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import shlex
 import statistics
 import sys
 import tempfile
@@ -22,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.bank import commit_of_checkout, processor
+from benchmarks.bank import machine_of
 from benchmarks.table import Grid, aligned
 
 Result = dict[str, Any]
@@ -248,15 +245,7 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
     command = ["python", "-m", "benchmarks.training"]
     for name, value in chosen.items():
         command += [f"--{name}", str(value)]
-    return {
-        "cores": os.cpu_count(),
-        "processor": processor(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load": os.getloadavg()[0],
-        "commit": commit_of_checkout(),
-        "command": shlex.join(command),
-    }
+    return machine_of(command)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +18,7 @@ from shutil import rmtree
 from typing import Any
 
 from assistant.paths import Paths
-from benchmarks.bank import commit_of_checkout, processor
+from benchmarks.bank import machine_of
 from benchmarks.starting import fill_bank
 from benchmarks.tui_apps import App, peer, recollect
 from benchmarks.tui_measuring import SCROLLED, beginning, keys, memory, start, stream, worded
@@ -155,15 +152,7 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
     for name, usual in USUAL.items():
         if (value := getattr(options, name)) != usual:
             command += [f"--{name}", str(value)]
-    return {
-        "cores": os.cpu_count(),
-        "processor": processor(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "load": os.getloadavg()[0],
-        "commit": commit_of_checkout(),
-        "command": shlex.join(command),
-    }
+    return machine_of(command)
 
 
 def _say(progress: str) -> None:

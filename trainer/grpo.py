@@ -14,12 +14,12 @@ and `reward/NAME`, the mean of each part of the reward.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
@@ -33,24 +33,10 @@ from assistant.agents.generation import Agent
 from trainer.environments import Prompt
 from trainer.errors import TrainingError
 from trainer.records import USUAL, CarefulTrainer, Records
-from trainer.sampling import Sampled, Sampler
+from trainer.sampling import Sampled, Sampler, Score, Scored
 
 WAITING = "completions-{}.pt"
 """What a checkpoint keeps of a process whose completions are not all learned from yet."""
-
-
-class Scored(Protocol):
-    """The reward of one completion, and what it is made of."""
-
-    @property
-    def total(self) -> float: ...
-
-    @property
-    def parts(self) -> Mapping[str, float]: ...
-
-
-Score = Callable[[list[int], list[Sampled]], Sequence[Scored]]
-"""The rewards of completions, given the number of each one's episode. Its errors are bugs, and stop the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
-from typing import Any
 
-import numpy as np
 import torch
 
 from assistant.agents.generation import ModelTraits
@@ -22,7 +20,8 @@ from assistant.memory.bank import MemoryBank, MessageRole
 from trainer.dialogues import Asked, Dialogue, Said
 from trainer.environments import Prompt, applied, question_prompt, read_answer, waiting_prompt
 from trainer.errors import TrainingError
-from trainer.policy import Policy
+from trainer.policy import Policy, mixed
+from trainer.rewards import Weights, answer_reward
 from trainer.sampling import Sampled
 from trainer.scoring import log_probs
 
@@ -108,11 +107,11 @@ def told(
                         _say(bank, dialogue.turns[turn])
                     waiting += [] if dialogue.turns[turn].assistant else zip(some_banks, some, strict=True)
             prompts = [waiting_prompt(bank, traits) for bank, _ in waiting]
-            seeds = [_seed(seed, turn, place) for place in range(len(waiting))]
+            seeds = [mixed(seed, turn, place) for place in range(len(waiting))]
             for (bank, telling), prompt, sampled in zip(waiting, prompts, decide(prompts, seeds), strict=True):
                 applied(bank, sampled, traits)
                 telling.decided.append((prompt, sampled))
-        _ask(dialogues, banks, found, answer, worth, traits, _seed(seed, turns))
+        _ask(dialogues, banks, found, answer, worth, traits, mixed(seed, turns))
     return found
 
 
@@ -140,7 +139,7 @@ def _ask(
         for bank, telling in zip(some_banks, some, strict=True)
         for question in dialogue.questions
     ]
-    seeds = [_seed(seed, place) for place in range(len(asked))]
+    seeds = [mixed(seed, place) for place in range(len(asked))]
     completions = answer([prompt for _, _, prompt, _ in asked], seeds)
     for (telling, question, prompt, offered), sampled in zip(asked, completions, strict=True):
         telling.answered.append((prompt, sampled))
@@ -218,7 +217,7 @@ def train(
     for step in range(how.steps):
         chosen = [dialogues[int(n)] for n in torch.randperm(len(dialogues), generator=chance)[: how.dialogues]]
         tellings = told(
-            chosen, how.tellings, _written(manager, how), _written(answerer, how), worth, traits, _seed(how.seed, step)
+            chosen, how.tellings, _written(manager, how), _written(answerer, how), worth, traits, mixed(how.seed, step)
         )
         pairs = [credited(each) for each in tellings]
         decisions = [each for some, _ in pairs for each in some]
@@ -233,9 +232,8 @@ def train(
         yield metrics
 
 
-def exact_worth(weights: Any) -> Worth:
+def worth_by(weights: Weights) -> Worth:
     """What an answer is worth by `weights`, as in training the Answer Agent alone."""
-    from trainer.rewards import answer_reward
 
     def worth(question: Asked, sampled: Sampled, offered: Sequence[str]) -> float:
         return answer_reward(read_answer(question, sampled, offered), weights).total
@@ -250,7 +248,3 @@ def _written(policy: Policy, how: Joint) -> Write:
         return [sampled for [sampled] in each]
 
     return write
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import TrainingError
+from trainer.provenance import EVALUATION, METRICS
 
-METRICS, EVALUATION = "metrics.jsonl", "evaluation.jsonl"
 USUAL = ("reward", "loss", "kl", "entropy")
 """Of what a run has told step by step, what is plotted unless other names are given."""
 HELD_OUT = "held out"

@@ -20,9 +20,8 @@ from assistant.agents.generation import Agent, ChatMessage
 from trainer.errors import TrainingError
 from trainer.generating import ROWS, Wanted, generate
 from trainer.prompting import Prompting
+from trainer.recipe import EVERY_MATRIX
 from trainer.sampling import Sampled
-
-EVERY_MATRIX = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class Policy:
         Raises TrainingError, naming the number of the prompt, if one is too long.
         """
         seed = int(torch.randint(1 << 62, ())) if temperature else 0
-        seeds = [[_mixed(seed, _rank(), p, c) for c in range(count)] for p in range(len(prompts))]
+        seeds = [[mixed(seed, _rank(), p, c) for c in range(count)] for p in range(len(prompts))]
         tokens = [self.prompting.tokens(prompt) for prompt in prompts]
         return self.write(tokens, seeds, temperature=temperature, max_tokens=max_tokens)
 
@@ -171,7 +170,7 @@ def _rank() -> int:
     )
 
 
-def _mixed(*numbers: int) -> int:
+def mixed(*numbers: int) -> int:
     """One seed that follows from all of `numbers`."""
 
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])

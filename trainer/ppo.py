@@ -22,10 +22,9 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -40,22 +39,16 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
 
 from trainer import losses
+from trainer.choices import KlIn
 from trainer.errors import TrainingError
 from trainer.losses import Kl
 from trainer.records import CarefulTrainer, Records
-from trainer.sampling import Sampled
+from trainer.sampling import Sampled, Score
 
 VALUE_FILE = "value.safetensors"
 ROLLOUT_FILE = "rollout.pt"
 KL_STEP = 0.2
 """By how much of itself the KL's coefficient adapts at most, in a whole horizon."""
-
-
-class KlIn(StrEnum):
-    """Where the KL to the reference counts: against the reward of each token, or in the loss."""
-
-    REWARD = "reward"
-    LOSS = "loss"
 
 
 @dataclass
@@ -104,20 +97,6 @@ class PPOConfig(TrainingArguments):
             )
         if self.temperature <= 0:
             raise TrainingError("PPO learns from what is sampled.", "Set temperature to 1, or to another above 0.")
-
-
-class Scored(Protocol):
-    """What a completion is worth, and what that is made of, by name."""
-
-    @property
-    def total(self) -> float: ...
-
-    @property
-    def parts(self) -> Mapping[str, float]: ...
-
-
-Score = Callable[[list[int], list[Sampled]], Sequence[Scored]]
-"""The rewards of completions, given the number of each one's episode. Its errors are bugs, and stop the run."""
 
 
 class Write(Protocol):

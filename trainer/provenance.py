@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+RECIPE, METRICS, COMPLETIONS, EVALUATION = "recipe.yaml", "metrics.jsonl", "completions.jsonl", "evaluation.jsonl"
+"""What a run writes into its folder."""
 MODEL = "model"
 """The folder in that of a run in which the finished model is."""
 

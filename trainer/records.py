@@ -16,8 +16,8 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from trainer.errors import TrainingError
+from trainer.provenance import COMPLETIONS, METRICS
 
-METRICS, COMPLETIONS = "metrics.jsonl", "completions.jsonl"
 PARTIAL = "checkpoint.partial"
 
 USUAL: Mapping[str, Any] = {

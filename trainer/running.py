@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,12 @@ from trainer.examples import Example
 from trainer.losses import Kl
 from trainer.materials import Materials, device, materials, model_folder, note_traits, traits_of
 from trainer.policy import Policy
-from trainer.provenance import MODEL, Provenance
+from trainer.provenance import EVALUATION, MODEL, RECIPE, Provenance
 from trainer.recipe import Recipe
 from trainer.recipes import written
 from trainer.records import last_checkpoint
 from trainer.stopping import asked_to_stop
 
-RECIPE, EVALUATION = "recipe.yaml", "evaluation.jsonl"
 _SCHEDULES = {
     Curve.CONSTANT: "constant_with_warmup",
     Curve.LINEAR: "linear",
@@ -45,9 +43,9 @@ def run(recipe: Recipe, folder: Path, command: str, say: Callable[[str], None]) 
     """
     _begin(recipe, folder, command)
     made = materials(recipe, folder)
-    trainer = _trainer(recipe, folder, made, [Watching(made, folder, recipe, say), Stopping()])
+    trainer = _trainer(recipe, folder, made, [Watching(made, folder, recipe, say)])
     with asked_to_stop() as asked:
-        Stopping.asked = asked
+        trainer.add_callback(Stopping(asked))
         trainer.train(resume_from_checkpoint=last_checkpoint(folder))
         if asked():
             raise KeyboardInterrupt
@@ -85,11 +83,12 @@ class Watching(TrainerCallback):
 class Stopping(TrainerCallback):
     """Saves and stops after the step at hand, where the process was asked to."""
 
-    asked: Callable[[], bool] = staticmethod(lambda: False)
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self._asked = asked
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Looks whether it was."""
-        if Stopping.asked():
+        if self._asked():
             control.should_save = control.should_training_stop = True
 
 
@@ -234,7 +233,7 @@ def _ppo(recipe: Recipe, folder: Path, made: Materials, callbacks: Sequence[Trai
         entropy_coefficient=how.entropy_coefficient,
         target_kl=how.target_kl,
         kl_coefficient=how.kl_coefficient,
-        kl_in=ppo.KlIn(how.kl_in.value),
+        kl_in=how.kl_in,
         kl_estimator=Kl(how.kl_estimator.value),
         kl_target=how.kl_target,
         **_common(recipe),
@@ -262,7 +261,7 @@ def _saved(policy: Policy, folder: Path, recipe: Recipe) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     policy.model.save_pretrained(partial)
     policy.tokenizer.save_pretrained(partial)
-    note_traits(partial, replace(traits_of(model_folder(recipe.model, folder))))
+    note_traits(partial, traits_of(model_folder(recipe.model, folder)))
     shutil.rmtree(finished, ignore_errors=True)
     partial.replace(finished)
     return finished

@@ -1,8 +1,8 @@
-"""What training needs of whatever writes completions. Knows nothing of models."""
+"""What training needs of whatever writes completions, and of whatever rewards them. Knows nothing of models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,3 +32,17 @@ class Sampler(Protocol):
     ) -> list[list[Sampled]]:
         """`count` completions of each prompt, in the order of the prompts; greedy at temperature 0."""
         ...
+
+
+class Scored(Protocol):
+    """What a completion is worth, and what that is made of, by name."""
+
+    @property
+    def total(self) -> float: ...
+
+    @property
+    def parts(self) -> Mapping[str, float]: ...
+
+
+Score = Callable[[list[int], list[Sampled]], Sequence[Scored]]
+"""The rewards of completions, given the number of each one's episode. Its errors are bugs, and stop the run."""

@@ -14,7 +14,7 @@ from tests.trainer.tiny_checkpoint import tiny_checkpoint
 from trainer.dialogues import Asked, Dialogue, Said
 from trainer.environments import Prompt
 from trainer.errors import TrainingError
-from trainer.joint import Credited, Joint, Telling, credited, exact_worth, learn, relative, told, train
+from trainer.joint import Credited, Joint, Telling, credited, learn, relative, told, train, worth_by
 from trainer.policy import Policy
 from trainer.rewards import Weights
 from trainer.sampling import Sampled
@@ -58,7 +58,7 @@ def from_what_is_on_offer(prompts: Sequence[Prompt], seeds: Sequence[int]) -> li
 
 
 def test_the_tellings_of_a_dialogue_go_on_in_banks_of_their_own_and_are_asked_at_the_end() -> None:
-    worth = exact_worth(Weights())
+    worth = worth_by(Weights())
     dogs, short = told([DOGS, SHORT], 4, even_ones_remember, from_what_is_on_offer, worth, TRAINED, seed=0)
     assert [telling.worth for telling in dogs] == [[1.0, 1.0], [0.0, 0.0]] * 2
     assert [telling.worth for telling in short] == [[1.0], [0.0]] * 2
@@ -118,7 +118,7 @@ def test_training_tells_of_each_step_and_is_the_same_by_its_seed(tmp_path: Path,
         manager = Policy.load(tiny_checkpoint(tmp_path / "model"))
         answerer = manager if shared else Policy.load(tiny_checkpoint(tmp_path / "other", seed=1))
         how = Joint(steps=2, learning_rate=1e-3, dialogues=1, tellings=2, longest=8)
-        return list(train(manager, answerer, [DOGS, SHORT], exact_worth(Weights()), TRAINED, how))
+        return list(train(manager, answerer, [DOGS, SHORT], worth_by(Weights()), TRAINED, how))
 
     first = curve()
     assert first == curve()
@@ -133,4 +133,4 @@ def test_what_teaches_nothing_is_refused() -> None:
         Joint(steps=1, learning_rate=1e-3, tellings=1)
     mute = Dialogue("mute", DOGS.turns, ())
     with pytest.raises(TrainingError, match="A dialogue without a question teaches nothing"):
-        told([mute], 2, even_ones_remember, from_what_is_on_offer, exact_worth(Weights()), TRAINED, seed=0)
+        told([mute], 2, even_ones_remember, from_what_is_on_offer, worth_by(Weights()), TRAINED, seed=0)
